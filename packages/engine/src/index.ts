@@ -1,4 +1,11 @@
 export * from "./domain/errors.ts";
+export { defaultEngineSettings, type EngineSettings } from "./domain/limits.ts";
+export { compilePlan, type Plan, type PlanStep } from "./domain/plan.ts";
+export { compareVersions, PlanRegistry } from "./domain/plan-registry.ts";
 export * from "./domain/states.ts";
 export * from "./domain/template.ts";
+export { Engine, type EnginePorts, type HistoryListener } from "./engine.ts";
+export type { SubmitOutcome, SubmitTask } from "./lifecycle/submit-tasks.ts";
+export { EngineMetrics, Histogram } from "./metrics.ts";
 export * from "./ports.ts";
+export type { Worker } from "./roster.ts";

@@ -176,6 +176,8 @@ export interface StoredTask {
 export interface StoredLease {
   readonly stepId: number;
   readonly taskId: number;
+  /** The task's. */
+  readonly templateId: number;
   readonly stepIndex: number;
   readonly state: StepState;
   readonly attempt: number;

@@ -1,0 +1,407 @@
+/**
+ * The engine: a single writer that works in turns (seed: "Orchestration Core"). Each turn takes what has come in,
+ * decides in memory, commits all rows of the turn in one transaction, and only then lets the effects out. Nothing leaves
+ * before the row that justifies it is durable. It imports no driver, socket or clock.
+ */
+import { TaskerError } from "./domain/errors.ts";
+import { defaultEngineSettings, type EngineSettings, sweepIntervalMs } from "./domain/limits.ts";
+import { compilePlan, type Plan } from "./domain/plan.ts";
+import { PlanRegistry } from "./domain/plan-registry.ts";
+import type { CompileSchema, Template } from "./domain/template.ts";
+import { Inbox, type Input, refuse } from "./inbox.ts";
+import { admitWorker, missLeases, returnLeases } from "./lifecycle/admit-worker.ts";
+import { applyResult, needsLookup, type StoredLeases } from "./lifecycle/apply-results.ts";
+import { type CancelTask, cancelTask } from "./lifecycle/cancel-task.ts";
+import { buildRequests, leaseReadySteps, missingPayloads } from "./lifecycle/dispatch-ready-steps.ts";
+import { finaliseTasks } from "./lifecycle/finalise-task.ts";
+import {
+  type CheckedTask,
+  checkSubmission,
+  type SubmitOutcome,
+  type SubmitTask,
+  submitTask,
+} from "./lifecycle/submit-tasks.ts";
+import { Memory, type World } from "./memory.ts";
+import { EngineMetrics } from "./metrics.ts";
+import {
+  type Clock,
+  type HistoryRow,
+  type Log,
+  type Random,
+  type Scheduler,
+  type Store,
+  type StoredLease,
+  StoreError,
+  type TaskRow,
+  type WorkerEvents,
+} from "./ports.ts";
+import { Roster, type Worker } from "./roster.ts";
+import { Turn } from "./turn.ts";
+import { expireLeases } from "./upkeep/expire-leases.ts";
+import { recover } from "./upkeep/recover.ts";
+import { releaseDueSteps } from "./upkeep/release-due-steps.ts";
+import { loseWorker } from "./upkeep/revoke-leases.ts";
+
+export interface EnginePorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly scheduler: Scheduler;
+  readonly compileSchema: CompileSchema;
+}
+
+/** Hears of every committed history row. `ids` has the UUID of each task that was active. */
+export type HistoryListener = (rows: readonly HistoryRow[], ids: ReadonlyMap<number, string>) => void;
+
+export class Engine {
+  readonly #ports: EnginePorts;
+  readonly #world: World;
+  readonly #inbox = new Inbox();
+  readonly #listeners = new Set<HistoryListener>();
+  #state: "new" | "running" | "stopping" | "failed" = "new";
+  #scheduled = false;
+  #running: Promise<void> | null = null;
+  #sweepAt = 0;
+  #fatal: (error: Error) => void = () => {};
+  /** Settles with the error when the engine has to give up: durability is in doubt. */
+  readonly failed: Promise<Error>;
+
+  constructor(ports: EnginePorts, settings: Partial<EngineSettings> = {}) {
+    this.#ports = ports;
+    const merged = { ...defaultEngineSettings, ...settings };
+    const empty = { templateId: 1, taskId: 1, stepId: 1, seq: 1 };
+    this.#world = {
+      memory: new Memory(empty, merged.payloadCacheBytes),
+      roster: new Roster(),
+      plans: new PlanRegistry(),
+      settings: merged,
+      metrics: new EngineMetrics(),
+      random: ports.random,
+      log: ports.log,
+    };
+    this.failed = new Promise((resolve) => {
+      this.#fatal = resolve;
+    });
+  }
+
+  /** Loads the templates and the active tasks. @throws StoreError, Error when the store cannot be read */
+  async start(): Promise<void> {
+    const { store, clock, log, compileSchema } = this.#ports;
+    for (const { templateId, template } of await store.templates()) {
+      this.#world.plans.add(compilePlan(templateId, template, compileSchema));
+    }
+    await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+    this.#state = "running";
+    log.info("engine.started", { active_tasks: this.#world.memory.tasks.size });
+    this.#schedule();
+  }
+
+  /**
+   * Submits tasks; the answers are in their order, and each created task is durable when they come.
+   * @throws TaskerError `overloaded`, `stopping`, `storage_full`, `storage_failed`: nothing was stored
+   */
+  async submit(requests: readonly SubmitTask[]): Promise<SubmitOutcome[]> {
+    this.#assertAccepting();
+    if (this.#inbox.pendingSubmissions + requests.length > this.#world.settings.maxPendingSubmissions)
+      throw overloaded();
+    const outcomes: SubmitOutcome[] = [];
+    const checked: CheckedTask[] = [];
+    const places: number[] = [];
+    for (const [place, request] of requests.entries()) {
+      try {
+        checked.push(checkSubmission(this.#world.plans, request));
+        places.push(place);
+      } catch (error) {
+        if (!(error instanceof TaskerError)) throw error;
+        outcomes[place] = { ok: false, error };
+      }
+    }
+    if (checked.length === 0) return outcomes;
+    const answers = await new Promise<SubmitOutcome[]>((resolve, reject) =>
+      this.#push({ kind: "submit", tasks: checked, answer: { resolve, reject } }),
+    );
+    for (const [index, answer] of answers.entries()) outcomes[places[index]!] = answer;
+    return outcomes;
+  }
+
+  /** Ends an active task. @throws TaskerError `task_not_found` when it is not active, and as `submit` does */
+  async cancel(command: CancelTask): Promise<void> {
+    this.#assertAccepting();
+    return new Promise((resolve, reject) => this.#push({ kind: "cancel", command, answer: { resolve, reject } }));
+  }
+
+  /**
+   * Keeps a template version. Answers false when the same was there already.
+   * @throws TaskerError `template_conflict` when the version exists with another content, and as `submit` does
+   */
+  async applyTemplate(template: Template, source: string): Promise<boolean> {
+    this.#assertAccepting();
+    return new Promise((resolve, reject) =>
+      this.#push({ kind: "template", template, source, answer: { resolve, reject } }),
+    );
+  }
+
+  /** What executors call. */
+  readonly workerEvents: WorkerEvents = {
+    workerJoined: (worker) => this.#push({ kind: "joined", worker }),
+    workerChanged: (key, change) => this.#push({ kind: "changed", key, change }),
+    workerLost: (key, reason) => this.#push({ kind: "lost", key, reason }),
+    resultsArrived: (key, results) => this.#push({ kind: "results", key, results }),
+    leasesRejected: (key, leaseIds, reason) => this.#push({ kind: "rejected", key, leaseIds, reason }),
+    leasesMissing: (key, leaseIds) => this.#push({ kind: "missing", key, leaseIds }),
+    progressed: () => {},
+  };
+
+  get plans(): PlanRegistry {
+    return this.#world.plans;
+  }
+
+  get metrics(): EngineMetrics {
+    return this.#world.metrics;
+  }
+
+  get activeTasks(): number {
+    return this.#world.memory.tasks.size;
+  }
+
+  workers(): readonly Worker[] {
+    return [...this.#world.roster.all()];
+  }
+
+  servedHandlers(): readonly string[] | "all" {
+    return this.#world.roster.servedHandlers();
+  }
+
+  /** @returns a function that ends the subscription */
+  onHistory(listener: HistoryListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Finishes the turn that runs; refuses everything after it. The store stays open: whoever opened it closes it. */
+  async stop(): Promise<void> {
+    if (this.#state === "running") this.#state = "stopping";
+    this.#ports.scheduler.wakeAt(null, () => {});
+    await this.#running;
+    refuse(this.#inbox.take(Number.POSITIVE_INFINITY), stopping());
+  }
+
+  // ------------------------------------------------------------------------------------------------------- turns
+
+  #push(input: Input): void {
+    this.#inbox.push(input);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#running !== null || this.#state !== "running") return;
+    this.#scheduled = true;
+    this.#ports.scheduler.soon(() => {
+      this.#scheduled = false;
+      if (this.#state === "running" && this.#running === null) this.#running = this.#runTurn();
+    });
+  }
+
+  async #runTurn(): Promise<void> {
+    const { clock } = this.#ports;
+    const inputs = this.#inbox.take(this.#world.settings.turnWeight);
+    const turn = new Turn(clock.wallMs(), clock.monotonicMs());
+    try {
+      await this.#decide(turn, inputs);
+      if (!turn.isEmpty) await this.#commit(turn);
+      this.#release(turn);
+    } catch (error) {
+      await this.#giveUp(turn, inputs, error as Error);
+    }
+    this.#running = null;
+    if (!this.#inbox.isEmpty) this.#schedule();
+    else this.#wakeLater();
+  }
+
+  /** inbox -> what changes, what becomes ready, who gets it. */
+  async #decide(turn: Turn, inputs: readonly Input[]): Promise<void> {
+    const world = this.#world;
+    const keys = await this.#knownKeys(inputs);
+    const leases = await this.#storedLeases(inputs);
+    for (const input of inputs) this.#take(turn, input, keys, leases);
+    releaseDueSteps(world, turn, world.settings.turnWeight);
+    if (turn.now >= this.#sweepAt) {
+      expireLeases(world, turn);
+      this.#sweepAt = turn.now + sweepIntervalMs;
+    }
+    if (world.metrics.steps.ready > 0) leaseReadySteps(world, turn);
+    const missing = missingPayloads(world, turn);
+    buildRequests(world, turn, missing === null ? null : await this.#ports.store.payloads(missing));
+    finaliseTasks(world, turn);
+  }
+
+  #take(turn: Turn, input: Input, keys: Map<string, TaskRow>, leases: StoredLeases): void {
+    const world = this.#world;
+    switch (input.kind) {
+      case "results": {
+        const sender = input.key === null ? undefined : world.roster.get(input.key);
+        for (const result of input.results) applyResult(world, turn, sender, result, leases);
+        return;
+      }
+      case "submit": {
+        const outcomes = input.tasks.map((checked) => submitTask(world, turn, checked, keys));
+        turn.after(() => input.answer.resolve(outcomes));
+        return;
+      }
+      case "cancel":
+        answering(turn, input.answer, () => cancelTask(world, turn, input.command));
+        return;
+      case "template":
+        answering(turn, input.answer, () => this.#applyTemplate(turn, input.template, input.source));
+        return;
+      case "joined":
+        admitWorker(world, turn, input.worker);
+        return;
+      case "changed": {
+        const worker = world.roster.get(input.key);
+        if (worker !== undefined) Object.assign(worker, input.change);
+        return;
+      }
+      case "lost": {
+        const worker = world.roster.get(input.key);
+        if (worker !== undefined) loseWorker(world, turn, worker, input.reason);
+        return;
+      }
+      case "rejected":
+        returnLeases(world, turn, input.key, input.leaseIds, input.reason);
+        return;
+      case "missing":
+        missLeases(world, turn, input.key, input.leaseIds);
+    }
+  }
+
+  #applyTemplate(turn: Turn, template: Template, source: string): boolean {
+    const { namespace, name, version } = template;
+    const known = this.#world.plans.find(namespace, name, version);
+    const waiting = turn.newTemplates.find(
+      ({ template: other }) => other.namespace === namespace && other.name === name && other.version === version,
+    );
+    const before = known?.template ?? waiting?.template;
+    if (before !== undefined) {
+      if (JSON.stringify(before) === JSON.stringify(template)) return false;
+      throw templateConflict(template);
+    }
+    const templateId = this.#world.memory.nextTemplateId++;
+    const plan: Plan = compilePlan(templateId, template, this.#ports.compileSchema);
+    turn.newTemplates.push({ templateId, template, source, createdAt: turn.at });
+    turn.after(() => this.#world.plans.add(plan));
+    return true;
+  }
+
+  async #commit(turn: Turn): Promise<void> {
+    const { store, clock } = this.#ports;
+    const record = turn.seal(this.#world.memory);
+    const before = clock.monotonicMs();
+    await store.commit(record);
+    this.#world.metrics.commitTime.observe(clock.monotonicMs() - before);
+    this.#world.metrics.commits++;
+  }
+
+  #release(turn: Turn): void {
+    this.#world.metrics.turns++;
+    turn.release(this.#world.memory, this.#world.settings.batchBytes);
+    if (this.#listeners.size === 0 || turn.history.length === 0) return;
+    const ids = turn.taskIds();
+    for (const listener of this.#listeners) listener(turn.history, ids);
+  }
+
+  /** A failed turn: nothing of it is stored, so memory is wrong and is read again. After `io` nobody knows: stop. */
+  async #giveUp(turn: Turn, inputs: readonly Input[], error: Error): Promise<void> {
+    const { store, clock, log } = this.#ports;
+    this.#world.metrics.failedCommits++;
+    log.error("turn.failed", { error: error.message, failure: error instanceof StoreError ? error.failure : "engine" });
+    refuse(inputs, storageError(error));
+    const recoverable = error instanceof StoreError && error.failure !== "io";
+    try {
+      if (!recoverable) throw error;
+      await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+    } catch (fatal) {
+      this.#state = "failed";
+      refuse(this.#inbox.take(Number.POSITIVE_INFINITY), storageError(error));
+      log.error("engine.failed", { error: (fatal as Error).message, stack: (fatal as Error).stack });
+      this.#fatal(fatal as Error);
+    }
+  }
+
+  /** Nothing to do now: the next turn is when a step wakes or a lease may lapse. */
+  #wakeLater(): void {
+    const { memory, roster } = this.#world;
+    const leases = memory.orphans.size > 0 || [...roster.all()].some((worker) => worker.steps.size > 0);
+    const timer = memory.timers.nextAt();
+    const next = leases ? Math.min(timer ?? Number.POSITIVE_INFINITY, this.#sweepAt) : timer;
+    this.#ports.scheduler.wakeAt(next, () => this.#schedule());
+  }
+
+  async #knownKeys(inputs: readonly Input[]): Promise<Map<string, TaskRow>> {
+    const keys: string[] = [];
+    for (const input of inputs) {
+      if (input.kind !== "submit") continue;
+      for (const { request } of input.tasks) if (request.idempotencyKey !== null) keys.push(request.idempotencyKey);
+    }
+    const rows = keys.length === 0 ? [] : await this.#ports.store.tasksByIdempotencyKey(keys);
+    return new Map(rows.map((row) => [row.idempotencyKey!, row]));
+  }
+
+  async #storedLeases(inputs: readonly Input[]): Promise<StoredLeases> {
+    const stepIds = new Set<number>();
+    for (const input of inputs) {
+      if (input.kind !== "results") continue;
+      for (const result of input.results) if (needsLookup(this.#world, result)) stepIds.add(result.stepId);
+    }
+    const found = new Map<number, StoredLease | undefined>();
+    if (stepIds.size === 0) return found;
+    for (const stepId of stepIds) found.set(stepId, undefined);
+    for (const row of await this.#ports.store.leases([...stepIds])) found.set(row.stepId, row);
+    return found;
+  }
+
+  #assertAccepting(): void {
+    if (this.#state !== "running") throw stopping();
+  }
+}
+
+/** Runs a command of the turn: its answer goes out after the commit, its refusal too. */
+function answering<T>(turn: Turn, answer: { resolve(value: T): void; reject(error: Error): void }, run: () => T): void {
+  try {
+    const value = run();
+    turn.after(() => answer.resolve(value));
+  } catch (error) {
+    if (!(error instanceof TaskerError)) throw error;
+    answer.reject(error);
+  }
+}
+
+function overloaded(): TaskerError {
+  return new TaskerError("overloaded", "more tasks are waiting to be stored than this orchestrator takes", {
+    hint: "Submit again in a moment, with the same idempotency key.",
+  });
+}
+
+function stopping(): TaskerError {
+  return new TaskerError("stopping", "the orchestrator is stopping", { hint: "Submit again when it is back." });
+}
+
+function templateConflict({ namespace, name, version }: Template): TaskerError {
+  return new TaskerError("template_conflict", `${namespace}/${name}@${version} exists with another content`, {
+    hint: "A version never changes once applied: raise `version` and apply again.",
+  });
+}
+
+function storageError(error: Error): TaskerError {
+  const full = error instanceof StoreError && error.failure === "full";
+  return full
+    ? new TaskerError("storage_full", "the disk of the database is full; nothing was stored", {
+        hint: "Free some space; then submit again.",
+        cause: error,
+      })
+    : new TaskerError("storage_failed", `nothing was stored: ${error.message}`, {
+        hint: "Submit again with the same idempotency key.",
+        cause: error,
+      });
+}

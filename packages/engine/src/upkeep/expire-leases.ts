@@ -1,0 +1,39 @@
+/**
+ * Enforces attempt timeouts that the worker did not, and the grace of leases whose worker has not come back after a
+ * restart. A sweep over what is leased: that is bounded by the workers' slots, so no step needs a timer of its own.
+ */
+import type { Step } from "../domain/task.ts";
+import type { World } from "../memory.ts";
+import type { Turn } from "../turn.ts";
+import { loseAttempt } from "./revoke-leases.ts";
+
+export function expireLeases(world: World, turn: Turn): void {
+  for (const worker of world.roster.all()) {
+    for (const step of overdue(worker.steps, turn.now)) {
+      turn.cancel(worker, step.leaseId!);
+      warn(world, step, "timeout");
+      loseAttempt(world, turn, step, "timeout");
+    }
+  }
+  for (const step of overdue(world.memory.orphans, turn.now)) {
+    warn(world, step, "worker_lost");
+    loseAttempt(world, turn, step, "worker_lost");
+  }
+}
+
+function overdue(steps: ReadonlySet<Step>, now: number): Step[] {
+  const due: Step[] = [];
+  for (const step of steps) if (step.deadline <= now) due.push(step);
+  return due;
+}
+
+function warn(world: World, step: Step, reason: string): void {
+  world.log.warn("lease.expired", {
+    task: step.task.id,
+    step: step.plan.name,
+    attempt: step.attempt,
+    lease: step.leaseId,
+    worker: step.workerId,
+    reason,
+  });
+}
