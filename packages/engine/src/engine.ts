@@ -212,7 +212,7 @@ export class Engine {
       if (!turn.isEmpty) await this.#commit(turn);
       this.#release(turn);
     } catch (error) {
-      await this.#giveUp(turn, inputs, error as Error);
+      await this.#giveUp(inputs, error as Error);
     }
     this.#running = null;
     if (!this.#inbox.isEmpty) this.#schedule();
@@ -312,7 +312,7 @@ export class Engine {
   }
 
   /** A failed turn: nothing of it is stored, so memory is wrong and is read again. After `io` nobody knows: stop. */
-  async #giveUp(turn: Turn, inputs: readonly Input[], error: Error): Promise<void> {
+  async #giveUp(inputs: readonly Input[], error: Error): Promise<void> {
     const { store, clock, log } = this.#ports;
     this.#world.metrics.failedCommits++;
     log.error("turn.failed", { error: error.message, failure: error instanceof StoreError ? error.failure : "engine" });
