@@ -18,6 +18,7 @@ export type ErrorCode =
   | "storage_failed"
   | "database_locked"
   | "database_unusable"
+  | "endpoint_unusable"
   | "stopping";
 
 /** One place in a document that is wrong. `line` and `column` count from 1. */
