@@ -1,1 +1,2 @@
-export {};
+export { parseLossless, stringifyLossless } from "./lossless.ts";
+export { exceedsDepth, RawCursor, type RawSlice, rawElements, rawMembers } from "./raw.ts";
