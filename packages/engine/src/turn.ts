@@ -21,7 +21,9 @@ export interface Assignment {
   readonly worker: Worker;
   readonly batchId: string;
   readonly steps: readonly Step[];
-  requests: StepRequest[];
+  /** For each step, those whose outputs it is given. */
+  readonly results: (readonly Step[])[];
+  readonly requests: StepRequest[];
 }
 
 export class Turn {

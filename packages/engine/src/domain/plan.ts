@@ -1,6 +1,6 @@
 /**
  * A template compiled into the graph that its tasks run on: dependencies as positions, the JSON that is the same for
- * every task joined once. Frozen, and shared by all tasks of the version.
+ * every task joined once. Shared by all tasks of the version.
  */
 import type { CompileSchema, OnLost, RetryPolicy, StepTemplate, Template, Validate } from "./template.ts";
 
@@ -31,6 +31,8 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   readonly roots: readonly number[];
   readonly validateContext: Validate | null;
+  /** By position; filled by `ancestorsOf`. */
+  readonly ancestors: (readonly number[] | null)[];
 }
 
 export function planName(template: Template): string {
@@ -52,17 +54,22 @@ export function compilePlan(templateId: number, template: Template, compileSchem
     steps,
     roots: steps.filter((step) => step.dependencies.length === 0).map((step) => step.index),
     validateContext: template.input_schema == null ? null : compileSchema(template.input_schema),
+    ancestors: new Array<readonly number[] | null>(steps.length).fill(null),
   });
 }
 
-/**
- * The positions of all steps that this one depends on, directly or not, in the template's order. Walked when asked:
- * keeping them for every step of a long chain would be quadratic.
- */
+/** A list of ancestors up to this length is kept; keeping all of them for a long chain would be quadratic. */
+const keptAncestors = 64;
+
+/** The positions of all steps that this one depends on, directly or not, in the template's order. */
 export function ancestorsOf(plan: Plan, step: PlanStep): readonly number[] {
+  const known = plan.ancestors[step.index];
+  if (known) return known;
   const seen = new Set<number>(step.dependencies);
   for (const index of seen) for (const parent of plan.steps[index]!.dependencies) seen.add(parent);
-  return [...seen].sort((a, b) => a - b);
+  const ancestors = [...seen].sort((a, b) => a - b);
+  if (ancestors.length <= keptAncestors) plan.ancestors[step.index] = ancestors;
+  return ancestors;
 }
 
 function compileStep(

@@ -83,13 +83,13 @@ function complete(world: World, turn: Turn, step: Step, result: StepResult, reas
   releaseDependents(world, turn, step);
 }
 
-function fail(world: World, turn: Turn, step: Step, result: StepResult, problem: string | null): void {
+function fail(world: World, turn: Turn, step: Step, result: StepResult, problem: OutputProblem | null): void {
   answer(world, turn, step);
-  step.error = problem ?? boundedError(world, result);
+  step.error = problem === null ? boundedError(world, result) : JSON.stringify(problem);
   step.finishedAt = turn.at;
   world.metrics.attempts.failed++;
   const again = result.retryable !== false && step.attempt < step.plan.maxAttempts;
-  const cause: Cause = { actor: "worker", reason: result.errorCode };
+  const cause: Cause = { actor: "worker", reason: problem?.code ?? result.errorCode };
   if (again) waitForRetry(world, turn, step, result.retryAfterMs, cause);
   else moveStep(world, turn, step, "failed", cause);
 }
@@ -102,22 +102,24 @@ function answer(world: World, turn: Turn, step: Step): void {
   turn.markDirty(world.memory, step);
 }
 
-/** What is wrong with an output, as the step's error; null when nothing is. */
-function outputProblem(world: World, step: Step, result: StepResult): string | null {
+interface OutputProblem {
+  readonly code: "output_too_large" | "result_invalid";
+  readonly message: string;
+}
+
+/** Why an output is not accepted, as the step's error; null when it is. */
+function outputProblem(world: World, step: Step, result: StepResult): OutputProblem | null {
   const output = result.output ?? "null";
   const limit = world.settings.maxOutputBytes;
   if (output.length > limit) {
     const message = `the output has ${output.length} bytes, ${limit} are allowed; store it elsewhere and return a reference`;
-    return JSON.stringify({ code: "output_too_large", message });
+    return { code: "output_too_large", message };
   }
   if (step.plan.validateOutput === null) return null;
   const issues = step.plan.validateOutput(JSON.parse(output));
   if (issues.length === 0) return null;
   const places = issues.slice(0, 10).map((issue) => `${issue.path || "output"}: ${issue.message}`);
-  return JSON.stringify({
-    code: "result_invalid",
-    message: `the output does not fit the step's result_schema: ${places.join("; ")}`,
-  });
+  return { code: "result_invalid", message: `the output does not fit the step's result_schema: ${places.join("; ")}` };
 }
 
 function boundedError(world: World, result: StepResult): string {

@@ -5,9 +5,9 @@
 import { ancestorsOf } from "../domain/plan.ts";
 import type { Step } from "../domain/task.ts";
 import type { World } from "../memory.ts";
-import { leaseIdOf, type Payloads, type StepRequest } from "../ports.ts";
+import { leaseIdOf, type PayloadRequest, type Payloads, type StepRequest } from "../ports.ts";
 import type { Worker } from "../roster.ts";
-import type { Assignment, Turn } from "../turn.ts";
+import type { Turn } from "../turn.ts";
 import { byEngine, moveStep } from "./move-step.ts";
 
 /** The slack a plain 1.0 worker's batch gets beyond the sum of its timeouts. */
@@ -27,15 +27,17 @@ export function leaseReadySteps(world: World, turn: Turn): void {
   }
 }
 
-/** Completes the assignments of the turn. Answers with what has to be read from the store first, or null. */
-export function missingPayloads(world: World, turn: Turn): { taskIds: number[]; stepIds: number[] } | null {
+/** Finds what the requests of the turn will carry. Answers with what has to be read from the store first, or null. */
+export function missingPayloads(world: World, turn: Turn): PayloadRequest | null {
   const taskIds = new Set<number>();
   const stepIds = new Set<number>();
   const { payloads } = world.memory;
-  for (const { steps } of turn.assignments) {
-    for (const step of steps) {
+  for (const assignment of turn.assignments) {
+    for (const step of assignment.steps) {
+      const results = resultsFor(step);
+      assignment.results.push(results);
       if (payloads.get(step.task) === undefined) taskIds.add(step.taskId);
-      for (const parent of resultsFor(step)) {
+      for (const parent of results) {
         if (parent.output === null && payloads.get(parent) === undefined) stepIds.add(parent.stepId);
       }
     }
@@ -45,8 +47,8 @@ export function missingPayloads(world: World, turn: Turn): { taskIds: number[]; 
 
 /** Joins the requests of every assignment. `loaded` holds what the cache did not. */
 export function buildRequests(world: World, turn: Turn, loaded: Payloads | null): void {
-  for (const assignment of turn.assignments) {
-    assignment.requests = assignment.steps.map((step) => request(world, step, loaded));
+  for (const { steps, results, requests } of turn.assignments) {
+    for (const [i, step] of steps.entries()) requests.push(request(world, step, results[i]!, loaded));
   }
 }
 
@@ -71,11 +73,10 @@ function lease(world: World, turn: Turn, worker: Worker, steps: readonly Step[])
     moveStep(world, turn, step, "in_progress", byEngine);
     if (world.settings.traceSteps) traceLease(world, step, batchId);
   }
-  const assignment: Assignment = { worker, batchId, steps, requests: [] };
-  turn.assignments.push(assignment);
+  turn.assignments.push({ worker, batchId, steps, results: [], requests: [] });
 }
 
-function request(world: World, step: Step, loaded: Payloads | null): StepRequest {
+function request(world: World, step: Step, results: readonly Step[], loaded: Payloads | null): StepRequest {
   const { task, plan } = step;
   return {
     stepId: step.stepId,
@@ -84,7 +85,7 @@ function request(world: World, step: Step, loaded: Payloads | null): StepRequest
     handler: plan.handler,
     staticJson: plan.staticJson,
     context: world.memory.payloads.get(task) ?? required(loaded?.contexts.get(task.taskId), task.id),
-    previousResults: previousResults(world, step, loaded),
+    previousResults: previousResults(world, results, loaded),
     leaseId: step.leaseId!,
     attempt: step.attempt,
     retryLimit: plan.retry.limit,
@@ -94,9 +95,10 @@ function request(world: World, step: Step, loaded: Payloads | null): StepRequest
   };
 }
 
-function previousResults(world: World, step: Step, loaded: Payloads | null): string {
+function previousResults(world: World, results: readonly Step[], loaded: Payloads | null): string {
+  if (results.length === 0) return "{}";
   let json = "{";
-  for (const parent of resultsFor(step)) {
+  for (const parent of results) {
     const output = parent.output ?? world.memory.payloads.get(parent) ?? loaded?.outputs.get(parent.stepId);
     if (json.length > 1) json += ",";
     json += parent.plan.nameKeyJson + required(output, parent.plan.name);
@@ -107,10 +109,12 @@ function previousResults(world: World, step: Step, loaded: Payloads | null): str
 /** The steps whose outputs this one is given: all its ancestors, or just its dependencies. */
 function resultsFor(step: Step): readonly Step[] {
   const { plan, task } = step;
-  if (plan.dependencies.length === 0) return [];
+  if (plan.dependencies.length === 0) return none;
   const indexes = plan.previousResults === "direct" ? plan.dependencies : ancestorsOf(task.plan, plan);
   return indexes.map((index) => task.step(index));
 }
+
+const none: readonly Step[] = [];
 
 function required(text: string | undefined, of: string): string {
   if (text === undefined) throw new Error(`the store has no payload for ${of}`);
