@@ -13,6 +13,11 @@ export type RawJson = string;
 
 export const topics = { steps: "steps", results: "results", worker: "worker" } as const;
 
+/** The name of a new session. @param random 8 hexadecimal digits, lower case, new for every pair of sockets. */
+export function sessionName(workerId: string, random: string): string {
+  return `${workerId}-${random}`;
+}
+
 /** The topic that only this session subscribes to; with the space that ends every topic on the wire. */
 export function sessionTopic(session: string): string {
   return `@${session} `;

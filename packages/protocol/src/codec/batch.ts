@@ -1,0 +1,220 @@
+/**
+ * Batches of steps. The orchestrator joins text that it already has: the part that is the same for every task is made
+ * once per template, and payloads are never parsed. The worker decodes, and cuts the payloads out as they came.
+ */
+import { RawCursor } from "@tasker/json";
+import { type CodecLimits, defaultLimits } from "../limits.ts";
+import {
+  type BatchMessage,
+  type BatchStep,
+  type ProtocolVersion,
+  type RawJson,
+  type StepMetadata,
+  sessionTopic,
+  topics,
+} from "../messages.ts";
+import { ProtocolError } from "../protocol-error.ts";
+import {
+  handlerRule,
+  idRule,
+  isAbsent,
+  type JsonObject,
+  readInteger,
+  readList,
+  readName,
+  readObject,
+  readOneOf,
+  readText,
+} from "./fields.ts";
+import { readPayload } from "./frame.ts";
+import { isId, type RefusedItem, readableItemIds } from "./refused-item.ts";
+import { readVersion } from "./version.ts";
+
+/** A step about to be sent (the engine's `StepRequest` has this shape). Texts are JSON, joined in as they are. */
+export interface OutgoingStep {
+  readonly stepId: number;
+  readonly taskId: number;
+  /** From `staticStepJson`. */
+  readonly staticJson: string;
+  readonly context: RawJson;
+  readonly previousResults: RawJson;
+  readonly leaseId: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly retryLimit: number;
+  readonly timeoutMs: number;
+  readonly idempotencyKey: string;
+  readonly taskUuid: string;
+}
+
+export interface OutgoingBatch {
+  readonly batchId: string;
+  readonly steps: readonly OutgoingStep[];
+}
+
+/** The members of a step that are the same for every task: `"step_name":...,"handler_class":...,"handler_config":...`. */
+export function staticStepJson(stepName: string, handler: string, configJson: RawJson): string {
+  return `"step_name":${JSON.stringify(stepName)},"handler_class":${JSON.stringify(handler)},"handler_config":${configJson}`;
+}
+
+/**
+ * A batch under protocol 2.0, for one session. `batch_id` is the first member in both forms: 1.0 workers are told apart
+ * by the bytes up to it.
+ */
+export function encodeBatch(batch: OutgoingBatch, session: string, seq: number): string {
+  let steps = "";
+  for (const step of batch.steps) {
+    const separator = steps === "" ? "" : ",";
+    steps += `${separator}${encodePayloads(step)},"metadata":{"attempt":${step.attempt},${encodeBounds(step)},"lease_id":${quote(step.leaseId)},"idempotency_key":${quote(step.idempotencyKey)},"task_uuid":${quote(step.taskUuid)}}}`;
+  }
+  return `${sessionTopic(session)}{"batch_id":${quote(batch.batchId)},"protocol_version":"2.0","type":"batch","seq":${seq},"steps":[${steps}]}`;
+}
+
+/** A batch under protocol 1.0: the seed's members and no others, in its order; the first attempt is 0. */
+export function encodePlainBatch(batch: OutgoingBatch): string {
+  let steps = "";
+  for (const step of batch.steps) {
+    const separator = steps === "" ? "" : ",";
+    steps += `${separator}${encodePayloads(step)},"metadata":{"attempt":${step.attempt - 1},${encodeBounds(step)}}}`;
+  }
+  return `${topics.steps} {"batch_id":${quote(batch.batchId)},"protocol_version":"1.0","steps":[${steps}]}`;
+}
+
+function encodePayloads(step: OutgoingStep): string {
+  return `{"step_id":${step.stepId},"task_id":${step.taskId},${step.staticJson},"task_context":${step.context},"previous_results":${step.previousResults}`;
+}
+
+function encodeBounds(step: OutgoingStep): string {
+  return `"retry_limit":${step.retryLimit},"timeout_ms":${step.timeoutMs}`;
+}
+
+const needsNoEscape = /^[ !#-[\]-~]*$/;
+
+/** Ids are nearly always plain ASCII, and the test is cheaper than JSON.stringify. */
+function quote(text: string): string {
+  return needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+export interface DecodedBatch extends BatchMessage {
+  /** Steps that are wrong in themselves; `steps` holds the others. */
+  readonly refused: readonly RefusedItem[];
+}
+
+/**
+ * Reads a batch of protocol 1.0 or 2.0, under any topic: a worker receives only its own.
+ *
+ * @throws ProtocolError when the message as a whole cannot be used; what is wrong with single steps is in `refused`.
+ */
+export function decodeBatch(frame: Uint8Array, limits: CodecLimits = defaultLimits): DecodedBatch {
+  const { text, value } = readPayload(frame, null, limits);
+  return readBatch(text, value, limits);
+}
+
+/** The same for a payload that was parsed already. */
+export function readBatch(text: string, value: JsonObject, limits: CodecLimits): DecodedBatch {
+  try {
+    return decodeMessage(text, value, limits);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw error.within("", { batchId: isId(value.batch_id) ? value.batch_id : null });
+  }
+}
+
+function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): DecodedBatch {
+  const version = readVersion(value.protocol_version);
+  const batch_id = readName(value.batch_id, "batch_id", idRule);
+  const items = readList(value.steps, "steps", limits.stepsPerBatch);
+  const payloads = cutPayloads(text);
+  const steps: BatchStep[] = [];
+  const refused: RefusedItem[] = [];
+  for (let index = 0; index < items.length; index++) {
+    try {
+      steps.push(readStep(items[index], version, payloads[index]!));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const ids = { batchId: batch_id, ...readableItemIds(items[index]) };
+      refused.push({ index, error: error.within(`steps[${index}]`, ids) });
+    }
+  }
+  if (version === "1.0") return { batch_id, protocol_version: version, steps, refused };
+  const type = readOneOf(value.type, "type", ["batch"]);
+  const seq = readInteger(value.seq, "seq", 1);
+  return { type, batch_id, protocol_version: version, seq, steps, refused };
+}
+
+function readStep(value: unknown, version: ProtocolVersion, payloads: CutPayloads): BatchStep {
+  const step = readObject(value, "");
+  return {
+    step_id: readInteger(step.step_id, "step_id", 1),
+    task_id: readInteger(step.task_id, "task_id", 1),
+    step_name: readName(step.step_name, "step_name", handlerRule),
+    handler_class: readName(step.handler_class, "handler_class", handlerRule),
+    handler_config: objectText(step.handler_config, "handler_config", payloads.handler_config),
+    task_context: objectText(step.task_context, "task_context", payloads.task_context),
+    previous_results: objectText(step.previous_results, "previous_results", payloads.previous_results),
+    metadata: readMetadata(step.metadata, version),
+  };
+}
+
+/** The text of a payload that must be an object. */
+function objectText(value: unknown, path: string, text: RawJson): RawJson {
+  readObject(value, path);
+  return text;
+}
+
+function readMetadata(value: unknown, version: ProtocolVersion): StepMetadata {
+  const from = readObject(value, "metadata");
+  const bounds = {
+    attempt: readInteger(from.attempt, "metadata.attempt", version === "1.0" ? 0 : 1),
+    retry_limit: readInteger(from.retry_limit, "metadata.retry_limit", 0),
+    timeout_ms: readInteger(from.timeout_ms, "metadata.timeout_ms", 1),
+  };
+  if (version === "1.0") return bounds;
+  const metadata = {
+    ...bounds,
+    lease_id: readName(from.lease_id, "metadata.lease_id", idRule),
+    idempotency_key: readText(from.idempotency_key, "metadata.idempotency_key"),
+    task_uuid: readName(from.task_uuid, "metadata.task_uuid", idRule),
+  };
+  if (isAbsent(from.traceparent)) return metadata;
+  return { ...metadata, traceparent: readName(from.traceparent, "metadata.traceparent", idRule) };
+}
+
+interface CutPayloads {
+  handler_config: RawJson;
+  task_context: RawJson;
+  previous_results: RawJson;
+}
+
+const nothingCut: CutPayloads = { handler_config: "null", task_context: "null", previous_results: "null" };
+
+/** The payloads of every step, in order. Of duplicate keys the last one counts. */
+function cutPayloads(text: string): CutPayloads[] {
+  let payloads: CutPayloads[] = [];
+  const cursor = new RawCursor(text);
+  cursor.enterObject();
+  while (cursor.nextMember()) {
+    if (!cursor.keyIs("steps") || !cursor.enterArray()) {
+      cursor.skip();
+      continue;
+    }
+    payloads = [];
+    while (cursor.nextElement()) payloads.push(cutStep(cursor));
+  }
+  return payloads;
+}
+
+function cutStep(cursor: RawCursor): CutPayloads {
+  const payloads = { ...nothingCut };
+  if (!cursor.enterObject()) {
+    cursor.skip();
+    return payloads;
+  }
+  while (cursor.nextMember()) {
+    if (cursor.keyIs("handler_config")) payloads.handler_config = cursor.take();
+    else if (cursor.keyIs("task_context")) payloads.task_context = cursor.take();
+    else if (cursor.keyIs("previous_results")) payloads.previous_results = cursor.take();
+    else cursor.skip();
+  }
+  return payloads;
+}

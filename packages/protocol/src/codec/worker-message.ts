@@ -1,0 +1,185 @@
+/** `worker`: what a worker says about itself. It encodes, the orchestrator decodes. */
+import { RawCursor } from "@tasker/json";
+import { type CodecLimits, defaultLimits } from "../limits.ts";
+import {
+  type ByeMessage,
+  type HeartbeatMessage,
+  type HelloMessage,
+  type RawJson,
+  type RejectMessage,
+  topics,
+  type WorkerMessage,
+} from "../messages.ts";
+import { ProtocolError } from "../protocol-error.ts";
+import {
+  checkPayloadSize,
+  codeRule,
+  describe,
+  handlerRule,
+  idRule,
+  isAbsent,
+  type JsonObject,
+  poolRule,
+  readInteger,
+  readList,
+  readName,
+  readNames,
+  readObject,
+  readOneOf,
+  readText,
+  sessionRule,
+  workerIdRule,
+} from "./fields.ts";
+import { readPayload } from "./frame.ts";
+import { readSessionVersion } from "./version.ts";
+
+const languageChars = 128;
+const versionsOrCodecs = 16;
+
+/**
+ * Reads a frame on `worker`.
+ *
+ * @throws ProtocolError; its `ids.session` says whom to answer, where that could be read. `unknown_type` is to be ignored.
+ */
+export function decodeWorkerMessage(frame: Uint8Array, limits: CodecLimits = defaultLimits): WorkerMessage {
+  const { text, value } = readPayload(frame, topics.worker, limits);
+  try {
+    return readWorkerMessage(text, value, limits);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw error.within("", { session: readableSession(value.session) });
+  }
+}
+
+function readWorkerMessage(text: string, value: JsonObject, limits: CodecLimits): WorkerMessage {
+  const type = readText(value.type, "type");
+  readSessionVersion(value.protocol_version);
+  switch (type) {
+    case "hello":
+      return readHello(value, limits);
+    case "heartbeat":
+      return readHeartbeat(text, value, limits);
+    case "reject":
+      return readReject(value, limits);
+    case "bye":
+      return { type, protocol_version: "2.0", session: readName(value.session, "session", sessionRule) };
+    default:
+      throw new ProtocolError("unknown_type", "type", 'one of "hello", "heartbeat", "reject", "bye"', describe(type));
+  }
+}
+
+function readHello(value: JsonObject, limits: CodecLimits): HelloMessage {
+  const worker_id = readName(value.worker_id, "worker_id", workerIdRule);
+  const session = readName(value.session, "session", sessionRule);
+  if (session.length !== worker_id.length + 9 || !session.startsWith(worker_id)) {
+    throw new ProtocolError("invalid_value", "session", `"${worker_id}-" and 8 hexadecimal digits`, describe(session));
+  }
+  return {
+    type: "hello",
+    protocol_version: "2.0",
+    session,
+    worker_id,
+    protocols: readNames(value.protocols, "protocols", codeRule, versionsOrCodecs),
+    codecs: isAbsent(value.codecs) ? ["json"] : readNames(value.codecs, "codecs", codeRule, versionsOrCodecs),
+    language: readOptionalText(value.language, "language"),
+    sdk: readOptionalText(value.sdk, "sdk"),
+    version: readOptionalText(value.version, "version"),
+    pool: isAbsent(value.pool) ? "default" : readName(value.pool, "pool", poolRule),
+    handlers: readNames(value.handlers, "handlers", handlerRule, limits.handlers),
+    capacity: readInteger(value.capacity, "capacity", 0, limits.leases),
+    leases: readLeases(value.leases, "leases", limits),
+    outbox: readLeases(value.outbox, "outbox", limits),
+  };
+}
+
+function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): HeartbeatMessage {
+  return {
+    type: "heartbeat",
+    protocol_version: "2.0",
+    session: readName(value.session, "session", sessionRule),
+    epoch: readName(value.epoch, "epoch", idRule),
+    last_seq: readInteger(value.last_seq, "last_seq", 0),
+    leases: readNames(value.leases, "leases", idRule, limits.leases),
+    capacity: readInteger(value.capacity, "capacity", 0, limits.leases),
+    progress: isAbsent(value.progress) ? [] : readProgress(text, value.progress, limits),
+  };
+}
+
+function readProgress(text: string, value: unknown, limits: CodecLimits): HeartbeatMessage["progress"] {
+  const reports = readList(value, "progress", limits.leases);
+  const texts = cutProgress(text);
+  return reports.map((report, index) => {
+    const path = `progress[${index}]`;
+    const lease_id = readName(readObject(report, path).lease_id, `${path}.lease_id`, idRule);
+    const progress = texts[index]!;
+    checkPayloadSize(progress, `${path}.progress`, limits.progressBytes);
+    return { lease_id, progress };
+  });
+}
+
+function cutProgress(text: string): RawJson[] {
+  let texts: RawJson[] = [];
+  const cursor = new RawCursor(text);
+  cursor.enterObject();
+  while (cursor.nextMember()) {
+    if (!cursor.keyIs("progress") || !cursor.enterArray()) {
+      cursor.skip();
+      continue;
+    }
+    texts = [];
+    while (cursor.nextElement()) texts.push(cutReport(cursor));
+  }
+  return texts;
+}
+
+function cutReport(cursor: RawCursor): RawJson {
+  let progress = "null";
+  if (!cursor.enterObject()) {
+    cursor.skip();
+    return progress;
+  }
+  while (cursor.nextMember()) {
+    if (cursor.keyIs("progress")) progress = cursor.take();
+    else cursor.skip();
+  }
+  return progress;
+}
+
+function readReject(value: JsonObject, limits: CodecLimits): RejectMessage {
+  return {
+    type: "reject",
+    protocol_version: "2.0",
+    session: readName(value.session, "session", sessionRule),
+    lease_ids: readNames(value.lease_ids, "lease_ids", idRule, limits.leases),
+    reason: readOneOf(value.reason, "reason", ["unknown_handler", "malformed", "draining"]),
+  };
+}
+
+function readLeases(value: unknown, path: string, limits: CodecLimits): readonly string[] {
+  return isAbsent(value) ? [] : readNames(value, path, idRule, limits.leases);
+}
+
+function readOptionalText(value: unknown, path: string): string {
+  return isAbsent(value) ? "" : readText(value, path, languageChars);
+}
+
+function readableSession(value: unknown): string | null {
+  return typeof value === "string" && value.length <= sessionRule.maxChars && sessionRule.pattern.test(value)
+    ? value
+    : null;
+}
+
+/** A frame on `worker`. `progress` texts are joined in as they are: they must be JSON text. */
+export function encodeWorkerMessage(message: WorkerMessage): string {
+  return `${topics.worker} ${message.type === "heartbeat" ? encodeHeartbeat(message) : encodeRest(message)}`;
+}
+
+function encodeRest(message: HelloMessage | RejectMessage | ByeMessage): string {
+  return JSON.stringify(message);
+}
+
+function encodeHeartbeat(message: HeartbeatMessage): string {
+  const { progress, ...rest } = message;
+  const reports = progress.map((one) => `{"lease_id":${JSON.stringify(one.lease_id)},"progress":${one.progress}}`);
+  return `${JSON.stringify(rest).slice(0, -1)},"progress":[${reports.join(",")}]}`;
+}
