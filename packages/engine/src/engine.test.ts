@@ -37,7 +37,7 @@ async function startEngine(
   const folder = mkdtempSync(join(tmpdir(), "tasker-engine-"));
   opened.push(() => rmSync(folder, { recursive: true, force: true }));
   const file = options.file ?? join(folder, "tasker.db");
-  const real = openStore({ database: file });
+  const real = await openStore({ database: file });
   opened.push(() => real.close());
   const clock = new FakeClock();
   const log = new RecordingLog();
