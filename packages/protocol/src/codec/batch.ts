@@ -2,7 +2,7 @@
  * Batches of steps. The orchestrator joins text that it already has: the part that is the same for every task is made
  * once per template, and payloads are never parsed. The worker decodes, and cuts the payloads out as they came.
  */
-import { RawCursor } from "@tasker/json";
+import { mayHoldBigInteger, parseLossless, RawCursor } from "@tasker/json";
 import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type BatchMessage,
@@ -95,7 +95,17 @@ function quote(text: string): string {
   return needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
+/** A step with its payloads both as text and as values, whose integers are exact (BigInt beyond 2^53 - 1). */
+export interface DecodedStep extends BatchStep {
+  readonly values: {
+    readonly handler_config: JsonObject;
+    readonly task_context: JsonObject;
+    readonly previous_results: JsonObject;
+  };
+}
+
 export interface DecodedBatch extends BatchMessage {
+  readonly steps: readonly DecodedStep[];
   /** Steps that are wrong in themselves; `steps` holds the others. */
   readonly refused: readonly RefusedItem[];
 }
@@ -125,7 +135,7 @@ function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): De
   const batch_id = readName(value.batch_id, "batch_id", idRule);
   const items = readList(value.steps, "steps", limits.stepsPerBatch);
   const payloads = cutPayloads(text);
-  const steps: BatchStep[] = [];
+  const steps: DecodedStep[] = [];
   const refused: RefusedItem[] = [];
   for (let index = 0; index < items.length; index++) {
     try {
@@ -142,24 +152,27 @@ function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): De
   return { type, batch_id, protocol_version: version, seq, steps, refused };
 }
 
-function readStep(value: unknown, version: ProtocolVersion, payloads: CutPayloads): BatchStep {
+function readStep(value: unknown, version: ProtocolVersion, payloads: CutPayloads): DecodedStep {
   const step = readObject(value, "");
   return {
     step_id: readInteger(step.step_id, "step_id", 1),
     task_id: readInteger(step.task_id, "task_id", 1),
     step_name: readName(step.step_name, "step_name", handlerRule),
     handler_class: readName(step.handler_class, "handler_class", handlerRule),
-    handler_config: objectText(step.handler_config, "handler_config", payloads.handler_config),
-    task_context: objectText(step.task_context, "task_context", payloads.task_context),
-    previous_results: objectText(step.previous_results, "previous_results", payloads.previous_results),
+    ...payloads,
+    values: {
+      handler_config: exactObject(step.handler_config, "handler_config", payloads.handler_config),
+      task_context: exactObject(step.task_context, "task_context", payloads.task_context),
+      previous_results: exactObject(step.previous_results, "previous_results", payloads.previous_results),
+    },
     metadata: readMetadata(step.metadata, version),
   };
 }
 
-/** The text of a payload that must be an object. */
-function objectText(value: unknown, path: string, text: RawJson): RawJson {
-  readObject(value, path);
-  return text;
+/** The object that was parsed with the message, or again from its text if that rounded an integer. */
+function exactObject(value: unknown, path: string, text: RawJson): JsonObject {
+  const object = readObject(value, path);
+  return mayHoldBigInteger(text) ? (parseLossless(text) as JsonObject) : object;
 }
 
 function readMetadata(value: unknown, version: ProtocolVersion): StepMetadata {
