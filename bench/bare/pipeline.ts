@@ -31,9 +31,10 @@ export async function runBarePipeline(scenario: Scenario): Promise<Measurement> 
   try {
     await runTasks(Math.max(20, scenario.tasks / 20), scenario.concurrency, pipeline.start);
     const before = pipeline.cpuMicros();
+    const workerBefore = await pipeline.workerCpu();
     const { taskMs, seconds } = await runTasks(scenario.tasks, scenario.concurrency, pipeline.start);
     const steps = scenario.tasks * scenario.chainLength;
-    const cpu = (await pipeline.workerCpu()) + pipeline.cpuMicros() - before;
+    const cpu = (await pipeline.workerCpu()) - workerBefore + pipeline.cpuMicros() - before;
     return { steps, seconds, taskMs: percentiles(taskMs), cpuMicrosPerStep: cpu / steps };
   } finally {
     await pipeline.close();
