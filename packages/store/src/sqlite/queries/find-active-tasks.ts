@@ -1,0 +1,28 @@
+/** Tasks that are not final with their steps, for recovery: without contexts and outputs, a page at a time. */
+import type { DatabaseSync } from "node:sqlite";
+import type { StepRow, StoredTask } from "@tasker/engine";
+import { type StepRecord, stepColumns, type TaskRecord, taskColumns, toStep, toTask } from "../row-mapping.ts";
+
+/** Each status is a range of the index `active_tasks`, in the order of `task_id`. */
+const pageSql = `
+  select task_id from (select task_id from tasks where status = 'in_progress' and task_id > :after order by task_id limit :limit)
+  union all
+  select task_id from (select task_id from tasks where status = 'blocked' and task_id > :after order by task_id limit :limit)
+  order by task_id limit :limit`;
+
+const tasksSql = `select ${taskColumns} from (${pageSql}) join tasks using (task_id) order by task_id`;
+
+const stepsSql = `select ${stepColumns} from (${pageSql}) cross join steps using (task_id) order by task_id, step_index`;
+
+export function prepareFindActiveTasks(database: DatabaseSync): (after: number, limit: number) => StoredTask[] {
+  const findTasks = database.prepare(tasksSql);
+  const findSteps = database.prepare(stepsSql);
+  return (after, limit) => {
+    const tasks = (findTasks.all({ after, limit }) as unknown as TaskRecord[]).map(toTask);
+    const stepsOf = new Map<number, Omit<StepRow, "output">[]>(tasks.map(({ taskId }) => [taskId, []]));
+    for (const record of findSteps.iterate({ after, limit }) as Iterable<unknown> as Iterable<StepRecord>) {
+      stepsOf.get(record.task_id)!.push(toStep(record));
+    }
+    return tasks.map((task) => ({ task, steps: stepsOf.get(task.taskId)! }));
+  };
+}
