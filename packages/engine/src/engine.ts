@@ -161,6 +161,11 @@ export class Engine {
     return this.#world.metrics;
   }
 
+  /** What it knows of the active tasks, for checks from outside (the simulation); only turns change it. */
+  get memory(): Readonly<Memory> {
+    return this.#world.memory;
+  }
+
   get activeTasks(): number {
     return this.#world.memory.tasks.size;
   }

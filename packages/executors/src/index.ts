@@ -1,5 +1,5 @@
 export * from "./zeromq/config.ts";
-export type { ZeromqCounters } from "./zeromq/counters.ts";
+export { ZeromqCounters } from "./zeromq/counters.ts";
 export { startZeromqExecutor, type ZeromqExecutor, type ZeromqExecutorPorts } from "./zeromq/executor.ts";
 export { Roster, type RosterPorts } from "./zeromq/roster.ts";
 export type { Wire, WireEvents } from "./zeromq/wire.ts";
