@@ -170,6 +170,18 @@ export class Engine {
     return this.#world.memory.tasks.size;
   }
 
+  /** How long the step that has been ready longest has waited, in milliseconds; null when none is ready. */
+  oldestReadyMs(): number | null {
+    const since = this.#world.memory.ready.oldest();
+    return since === null ? null : Math.max(0, this.#ports.clock.wallMs() - since);
+  }
+
+  /** Whether it takes tasks, and if not, why. */
+  readiness(): { readonly ready: boolean; readonly reason: string | null } {
+    const ready = this.#state === "running";
+    return { ready, reason: ready ? null : readinessReasons[this.#state] };
+  }
+
   workers(): readonly Worker[] {
     return [...this.#world.roster.all()];
   }
@@ -381,6 +393,13 @@ function answering<T>(turn: Turn, answer: { resolve(value: T): void; reject(erro
     answer.reject(error);
   }
 }
+
+const readinessReasons = {
+  new: "the active tasks are being loaded",
+  running: null,
+  stopping: "the orchestrator is stopping",
+  failed: "the store failed; the orchestrator has to be started again",
+} as const;
 
 function overloaded(): TaskerError {
   return new TaskerError("overloaded", "more tasks are waiting to be stored than this orchestrator takes", {

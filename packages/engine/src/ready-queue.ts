@@ -92,6 +92,16 @@ export class ReadyQueue {
     this.queue(step.plan.handler).push({ step, order: this.#order++ }, step.plan.priority + step.task.priority);
   }
 
+  /** Since when (wall-clock) the step that has waited longest is ready; null when there is none. */
+  oldest(): number | null {
+    let oldest: number | null = null;
+    for (const queue of this.#queues.values()) {
+      const since = queue.head()?.entry.step.readyAt ?? null;
+      if (since !== null && (oldest === null || since < oldest)) oldest = since;
+    }
+    return oldest;
+  }
+
   /** Draws at most `count` steps for a worker, by priority, then by age. `queues` null: from all. */
   take(queues: readonly HandlerQueue[] | null, count: number): Step[] {
     const taken: Step[] = [];

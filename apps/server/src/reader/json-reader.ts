@@ -1,0 +1,64 @@
+/** Joins the store's queries and the surface's views: rows in, finished JSON out. */
+import type { TaskStatus } from "@tasker/engine";
+import type { LiveEvent, ServedHandlers, TaskFilter } from "@tasker/http-api";
+import {
+  eventPageJson,
+  taskItemJson,
+  taskJson,
+  taskPageJson,
+  templateJson,
+  templatePageJson,
+} from "@tasker/http-api/views";
+import type { Queries } from "@tasker/store";
+
+export class JsonReader {
+  readonly #queries: Queries;
+
+  constructor(queries: Queries) {
+    this.#queries = queries;
+  }
+
+  async task(id: string, servedHandlers: ServedHandlers): Promise<string | null> {
+    const task = await this.#queries.task(id);
+    if (task === null) return null;
+    return taskJson({ task, steps: task.steps, template: task.template }, { servedHandlers });
+  }
+
+  async tasks(filter: TaskFilter): Promise<string> {
+    const { items, nextCursor } = await this.#queries.tasks(filter);
+    return taskPageJson(
+      items.map((task) => taskItemJson(task)),
+      nextCursor,
+    );
+  }
+
+  async events(id: string, after: number, limit: number): Promise<string | null> {
+    const events = await this.#queries.events(id, after, limit);
+    if (events.length === 0 && (await this.#queries.task(id)) === null) return null;
+    return eventPageJson(events, limit);
+  }
+
+  async templates(): Promise<string> {
+    return templatePageJson(await this.#queries.templates());
+  }
+
+  async template(namespace: string, name: string, version: string | null): Promise<string | null> {
+    const found = await this.#queries.template(namespace, name, version);
+    return found === null ? null : templateJson(found.template, found.source, found.createdAt);
+  }
+
+  /** The status is read first: if it is final, the events hold everything up to it. */
+  async eventRows(
+    id: string,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly events: readonly LiveEvent[]; readonly status: TaskStatus } | null> {
+    const task = await this.#queries.task(id);
+    if (task === null) return null;
+    return { events: await this.#queries.events(id, after, limit), status: task.status };
+  }
+
+  async allEventRows(after: number, limit: number): Promise<readonly LiveEvent[]> {
+    return this.#queries.eventsAfter(after, limit);
+  }
+}

@@ -1,0 +1,70 @@
+/** The reader's side on the main thread: questions go to the reader thread, answers come back in their own time. */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { type ErrorCode, TaskerError } from "@tasker/engine";
+import type { Reader, ServedHandlers } from "@tasker/http-api";
+import type { JsonReader } from "./json-reader.ts";
+
+type Method = "task" | "tasks" | "events" | "templates" | "template" | "eventRows" | "allEventRows";
+
+export interface ReaderQuestion {
+  readonly id: number;
+  readonly method: Method;
+  readonly args: readonly unknown[];
+}
+
+export interface ReaderAnswer {
+  /** 0: the thread is ready. */
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: { readonly message: string; readonly code: ErrorCode | null; readonly hint: string };
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+export interface ReaderThread extends Reader {
+  close(): Promise<void>;
+}
+
+/** @throws Error when the thread cannot open the database */
+export async function startReaderThread(database: string, servedHandlers: () => ServedHandlers): Promise<ReaderThread> {
+  const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), { workerData: { database } });
+  await Promise.race([once(thread, "message"), once(thread, "error").then(([error]) => Promise.reject(error))]);
+  const waiting = new Map<number, Waiting>();
+  let nextId = 1;
+  thread.on("message", ({ id, value, error }: ReaderAnswer) => {
+    const question = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) question?.resolve(value);
+    else question?.reject(readable(error));
+  });
+  thread.on("error", (error) => {
+    for (const question of waiting.values()) question.reject(error as Error);
+    waiting.clear();
+  });
+  const ask = <M extends Method>(method: M, ...args: Parameters<JsonReader[M]>) =>
+    new Promise<never>((resolve, reject) => {
+      const id = nextId++;
+      waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      thread.postMessage({ id, method, args } satisfies ReaderQuestion);
+    });
+  return {
+    task: (id) => ask("task", id, servedHandlers()),
+    tasks: (filter) => ask("tasks", filter),
+    events: (id, after, limit) => ask("events", id, after, limit),
+    templates: () => ask("templates"),
+    template: (namespace, name, version) => ask("template", namespace, name, version),
+    eventRows: (id, after, limit) => ask("eventRows", id, after, limit),
+    allEventRows: (after, limit) => ask("allEventRows", after, limit),
+    close: async () => {
+      await thread.terminate();
+    },
+  };
+}
+
+function readable({ message, code, hint }: NonNullable<ReaderAnswer["error"]>): Error {
+  return code === null ? new Error(message) : new TaskerError(code, message, { hint });
+}
