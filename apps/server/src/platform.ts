@@ -9,24 +9,26 @@ export const machineClock: Clock = {
   monotonicMs: () => performance.now(),
 };
 
+const poolBytes = 16 * 1024;
 const tokenBytes = 8;
-const poolTokens = 1024;
+const uuidBytes = 16;
 
-/** Cryptographic randomness, drawn in pools: a token must not cost a system call. */
+/** Cryptographic randomness, drawn in pools: neither a token nor a UUID may cost a system call. */
 export function machineRandom(): Random {
-  let pool = "";
-  let offset = 0;
+  let pool = Buffer.alloc(0);
+  let used = 0;
+  const draw = (count: number): Buffer => {
+    if (used + count > pool.length) {
+      pool = randomBytes(poolBytes);
+      used = 0;
+    }
+    used += count;
+    return pool.subarray(used - count, used);
+  };
   return {
     uniform: Math.random,
-    token() {
-      if (offset === pool.length) {
-        pool = randomBytes(tokenBytes * poolTokens).toString("hex");
-        offset = 0;
-      }
-      offset += tokenBytes * 2;
-      return pool.slice(offset - tokenBytes * 2, offset);
-    },
-    uuid: (wallMs) => uuidv7({ msecs: wallMs }),
+    token: () => draw(tokenBytes).toString("hex"),
+    uuid: (wallMs) => uuidv7({ msecs: wallMs, random: draw(uuidBytes) }),
   };
 }
 
