@@ -57,6 +57,7 @@ export class Roster implements Executor, WireEvents {
     this.#complaints = new Complaints(ports.log, ports.config.limits.maxComplaintsLogged);
     this.#sessions = new Sessions({
       ...ports,
+      complaints: this.#complaints,
       executor: this,
       epoch: ports.random.token(),
       now: () => this.#time.now,

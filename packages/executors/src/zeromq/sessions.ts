@@ -16,6 +16,7 @@ import {
   type HelloMessage,
   type RejectMessage,
 } from "@tasker/protocol";
+import type { Complaints } from "./complaints.ts";
 import type { ZeromqConfig } from "./config.ts";
 import { countOne, type ZeromqCounters } from "./counters.ts";
 import { Session } from "./session.ts";
@@ -26,6 +27,8 @@ export interface SessionPorts {
   readonly events: WorkerEvents;
   readonly wire: Wire;
   readonly log: Log;
+  /** Logs at a bounded rate: for what peers can cause as often as they like. */
+  readonly complaints: Complaints;
   readonly counters: ZeromqCounters;
   /** What `WorkerInfo.executor` names. */
   readonly executor: Executor;
@@ -466,7 +469,7 @@ export class Sessions {
 
   #refuse(session: Session, reason: string, detail: string): void {
     countOne(this.#ports.counters.sessionsRefused, reason);
-    this.#ports.log.warn("session.refused", { session: session.key, reason, detail });
+    this.#ports.complaints.raise("session.refused", { session: session.key, reason, detail });
     this.#say(session, { type: "refuse", reason, detail });
   }
 
