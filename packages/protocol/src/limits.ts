@@ -19,7 +19,7 @@ export interface CodecLimits {
 
 export const defaultLimits: CodecLimits = {
   messageBytes: 16 * 1024 * 1024,
-  outputBytes: 10 * 1024 * 1024,
+  outputBytes: 4 * 1024 * 1024,
   progressBytes: 64 * 1024,
   resultsPerMessage: 1000,
   stepsPerBatch: 1000,
