@@ -1,0 +1,172 @@
+/**
+ * Every key of the configuration, once: what it takes, its default, what it does. Parsing, `tasker config print` and
+ * docs/reference/configuration.md all read this table.
+ */
+import {
+  choice,
+  databaseFile,
+  endpoint,
+  folder,
+  integer,
+  loopbackAddress,
+  plainName,
+  type ValueKind,
+  yesOrNo,
+} from "./values.ts";
+
+export interface ConfigKey<T> {
+  readonly kind: ValueKind<T>;
+  /** As it would be written; null: nothing, or it follows from other keys (`defaultMeaning`). */
+  readonly default: string | number | boolean | null;
+  /** Says what a null default means. */
+  readonly defaultMeaning?: string;
+  /** The flag of `tasker server` and `tasker dev`, if it has one. */
+  readonly flag?: string;
+  /** Only where it is not `TASKER_` and the key. */
+  readonly env?: string;
+  readonly does: string;
+}
+
+const kib = 1024;
+const mib = 1024 * kib;
+const hour = 3_600_000;
+
+export const configKeys = {
+  http: key(loopbackAddress, {
+    default: "127.0.0.1:8480",
+    flag: "http",
+    does: "Where the HTTP API listens. Port 0 takes a free one. Other than loopback addresses are refused: there is no authentication yet.",
+  }),
+  database: key(databaseFile, {
+    default: ".tasker/tasker.db",
+    flag: "database",
+    does: "The file of the embedded database. Its folder is made (mode 0700) if it is not there.",
+  }),
+  templates: key(folder, {
+    default: null,
+    defaultMeaning: "none",
+    flag: "templates",
+    does: "A folder whose templates (*.yaml, *.yml, folders below it included) are applied at the start.",
+  }),
+  environment: key(plainName, {
+    default: "development",
+    env: "TASKER_ENV",
+    does: "Which section of a template's `environments` holds.",
+  }),
+  log_level: key(choice("debug", "info", "warn", "error", "silent"), {
+    default: "info",
+    flag: "log-level",
+    does: "The least important line of the log (JSON lines on stderr). `debug` has a line for every leased and answered step.",
+  }),
+  lease_grace_ms: key(integer(0, hour), {
+    default: 10_000,
+    does: "After a start, how long workers may take to declare the steps that they hold before those run again.",
+  }),
+  drain_ms: key(integer(0, hour), {
+    default: 2_000,
+    does: "How long a graceful stop waits for messages and replies that are on their way.",
+  }),
+  "limits.max_context_bytes": key(integer(kib, 256 * mib), {
+    default: 4 * mib,
+    does: "The context of one task; a larger one is refused.",
+  }),
+  "limits.max_output_bytes": key(integer(kib, 256 * mib), {
+    default: 4 * mib,
+    does: "The output of one step; with a larger one the attempt fails.",
+  }),
+  "limits.max_steps_per_task": key(integer(1, 1_000_000), {
+    default: 10_000,
+    does: "Steps of one template; one with more is refused.",
+  }),
+  "limits.max_bulk_tasks": key(integer(1, 100_000), {
+    default: 1_000,
+    does: "Tasks in one call of `POST /v1/tasks/bulk`.",
+  }),
+  "limits.max_pending_submissions": key(integer(1, 10_000_000), {
+    default: 10_000,
+    does: "Submitted tasks that wait to be stored; beyond it submissions are answered with 503 `overloaded`.",
+  }),
+  "limits.max_body_bytes": key(integer(kib, 1024 * mib), {
+    default: 32 * mib,
+    does: "The body of one HTTP request.",
+  }),
+  "limits.payload_cache_bytes": key(integer(0, 64 * 1024 * mib), {
+    default: 64 * mib,
+    does: "Contexts and outputs of active tasks that are kept in memory; the others are read again when a step needs them.",
+  }),
+  "step_execution.rust_step_publisher": key(endpoint, {
+    default: null,
+    defaultMeaning: "`steps.sock` beside the database",
+    flag: "steps",
+    does: "Where the orchestrator publishes steps; it binds there.",
+  }),
+  "step_execution.rust_result_subscriber": key(endpoint, {
+    default: null,
+    defaultMeaning: "`results.sock` beside the database",
+    flag: "results",
+    does: "Where the orchestrator receives results; it binds there.",
+  }),
+  "step_execution.handler_step_subscriber": key(endpoint, {
+    default: null,
+    defaultMeaning: "`rust_step_publisher`",
+    does: "Where workers connect for steps, as `tasker dev` tells them; set it when they reach the orchestrator under another name than it binds.",
+  }),
+  "step_execution.handler_result_publisher": key(endpoint, {
+    default: null,
+    defaultMeaning: "`rust_result_subscriber`",
+    does: "Where workers publish results. When it is another endpoint than `rust_result_subscriber`, a worker binds there, and the orchestrator connects to it as well.",
+  }),
+  "step_execution.batch_size": key(integer(1, 1_000), {
+    default: 10,
+    does: "Steps in one batch at most. A batch is what is ready now; it never waits to be full.",
+  }),
+  "step_execution.result_timeout_ms": key(integer(1, 30 * 24 * hour), {
+    default: 300_000,
+    does: "How long one attempt of a step may take when its template sets no `timeout`.",
+  }),
+  "step_execution.handler_poll_interval_ms": key(integer(0, hour), {
+    default: 1,
+    does: "Taken so that existing files load, and without effect: nothing here polls.",
+  }),
+  "step_execution.step_queue_hwm": key(integer(1, 1_000_000), {
+    default: 1_000,
+    does: "Messages queued for one worker; beyond it its next batch waits in the orchestrator, and none is lost.",
+  }),
+  "step_execution.result_queue_hwm": key(integer(1, 1_000_000), {
+    default: 1_000,
+    does: "Messages queued from one worker.",
+  }),
+  "step_execution.allow_insecure_tcp": key(yesOrNo, {
+    default: false,
+    does: "Lets TCP endpoints be reached from other machines although nobody has to prove who he is: whoever reaches them can run steps and forge results. Only for a network that is trusted as a whole.",
+  }),
+} satisfies Record<string, ConfigKey<unknown>>;
+
+export type KeyName = keyof typeof configKeys;
+
+/** What a key holds once it was read; null where it has no default. */
+export type ConfigValues = {
+  readonly [K in KeyName]: (typeof configKeys)[K] extends ConfigKey<infer T>
+    ? (typeof configKeys)[K]["default"] extends null
+      ? T | null
+      : T
+    : never;
+};
+
+export const keyNames = Object.keys(configKeys) as KeyName[];
+
+export function keyOf(name: KeyName): ConfigKey<unknown> {
+  return configKeys[name];
+}
+
+/** The environment variable of a key: `limits.max_body_bytes` is `TASKER_LIMITS_MAX_BODY_BYTES`. */
+export function envName(name: KeyName): string {
+  return keyOf(name).env ?? `TASKER_${name.replace(".", "_").toUpperCase()}`;
+}
+
+function key<T, D extends ConfigKey<T>["default"]>(
+  kind: ValueKind<T>,
+  rest: Omit<ConfigKey<T>, "kind" | "default"> & { readonly default: D },
+): ConfigKey<T> & { readonly default: D } {
+  return Object.freeze({ kind, ...rest });
+}
