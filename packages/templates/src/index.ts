@@ -3,3 +3,4 @@ export { importWfFormat } from "./import-wfformat.ts";
 export { type LoadTemplateOptions, loadTemplate } from "./load-template.ts";
 export { type TemplateDefaults, templateDefaults } from "./read-step.ts";
 export { compileSchema } from "./schema/compile-schema.ts";
+export { templateSchema } from "./template-schema.ts";

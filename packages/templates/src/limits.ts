@@ -1,6 +1,8 @@
 /** What a template document may be at most. A document beyond a limit is refused with that limit in the message. */
 export const templateLimits = {
   documentBytes: 8 * 1024 * 1024,
+  /** YAML is read a hundred times slower than JSON: 4 MiB take some seconds. */
+  yamlBytes: 4 * 1024 * 1024,
   /** Maps and lists inside each other. */
   nesting: 64,
   /** Values that YAML aliases (`*name`) stand for, all together: what an alias bomb runs into. */

@@ -17,7 +17,13 @@ export function parseDocument(source: Source, issues: IssueLog): Node | null {
     issues.add(start, `the document has ${bytes} bytes; at most ${templateLimits.documentBytes} are accepted`);
     return null;
   }
-  return isJson(source.text) ? parseJson(source.text, issues) : parseYaml(source.text, issues);
+  if (isJson(source.text)) return parseJson(source.text, issues);
+  if (bytes <= templateLimits.yamlBytes) return parseYaml(source.text, issues);
+  issues.add(
+    start,
+    `the document has ${bytes} bytes of YAML; more than ${templateLimits.yamlBytes} are accepted as JSON only`,
+  );
+  return null;
 }
 
 function isJson(text: string): boolean {

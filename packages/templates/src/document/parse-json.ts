@@ -9,6 +9,8 @@ export function parseJson(text: string, issues: IssueLog): Node {
   return new JsonReader(text, issues).value(null, "");
 }
 
+const word = /[-+.\w]+/y;
+
 class JsonReader {
   readonly #text: string;
   readonly #issues: IssueLog;
@@ -79,8 +81,9 @@ class JsonReader {
 
   /** A number, `true`, `false` or `null`. */
   #word(): string {
-    const start = this.#at;
-    while (/[-+.\w]/.test(this.#text[this.#at] ?? "")) this.#at++;
-    return this.#text.slice(start, this.#at);
+    word.lastIndex = this.#at;
+    const [text] = word.exec(this.#text)!;
+    this.#at = word.lastIndex;
+    return text;
   }
 }
