@@ -1,0 +1,117 @@
+/**
+ * What one seed means: the templates, the workers, what the client asks for, and which faults there are. Each seed has
+ * its own mixture of faults, so that rare combinations, and the absence of most faults, get their share.
+ */
+import type { EngineSettings, Template } from "@tasker/engine";
+import type { NetworkWeather } from "./network.ts";
+import { between, chance, pick, stream } from "./random.ts";
+import { handlerNames, randomTemplate } from "./random-template.ts";
+
+export const faultNames = [
+  "loss",
+  "doubling",
+  "reordering",
+  "partitions",
+  "breaks",
+  "orchestrator_crashes",
+  "crashes_at_store_calls",
+  "crashes_at_sends",
+  "orchestrator_freezes",
+  "worker_crashes",
+  "worker_freezes",
+  "worker_restarts",
+  "failing_commits",
+  "full_disk",
+  "io_errors",
+  "wall_clock_jumps",
+  "handler_failures",
+  "handler_hangs",
+  "cancellations",
+  "congestion",
+] as const;
+export type FaultName = (typeof faultNames)[number];
+
+export interface WorkerPlan {
+  readonly name: string;
+  readonly protocol: "1.0" | "2.0";
+  readonly capacity: number;
+  readonly handlers: readonly string[];
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly faults: ReadonlySet<FaultName>;
+  /** Simulated milliseconds during which there are faults and submissions. */
+  readonly chaosMs: number;
+  readonly templates: readonly Template[];
+  readonly workers: readonly WorkerPlan[];
+  readonly submissions: number;
+  /** Handlers take up to this long, when they do not hang. */
+  readonly longestRunMs: number;
+  readonly weather: NetworkWeather;
+  readonly engine: Partial<EngineSettings>;
+  /** Answers of the store take time, or come at once, as those of the embedded one do. */
+  readonly storeDelayMs: number;
+}
+
+/** @param only when given, no other faults than these */
+export function scenarioOf(seed: number, only: readonly FaultName[] | null = null): Scenario {
+  const random = stream(seed, "scenario");
+  const faults = new Set(randomFaults(seed).filter((fault) => only?.includes(fault) ?? true));
+  const templates = Array.from({ length: between(random, 1, 3) }, (_, i) => randomTemplate(random, i + 1));
+  return {
+    seed,
+    faults,
+    chaosMs: between(random, 4_000, 25_000),
+    templates,
+    workers: randomWorkers(seed),
+    submissions: between(random, 1, 12),
+    longestRunMs: pick(random, [20, 300, 2_000]),
+    weather: randomWeather(seed, faults),
+    engine: randomSettings(seed),
+    storeDelayMs: pick(random, [0, 0, 3, 40]),
+  };
+}
+
+function randomFaults(seed: number): FaultName[] {
+  const random = stream(seed, "faults");
+  const likelihood = pick(random, [0, 0.1, 0.25, 0.4, 0.7]);
+  return faultNames.filter(() => chance(random, likelihood));
+}
+
+function randomWorkers(seed: number): WorkerPlan[] {
+  const random = stream(seed, "workers");
+  const plainOnes = chance(random, 0.15);
+  return Array.from({ length: between(random, 1, 4) }, (_, index) => ({
+    name: `worker_${index + 1}`,
+    protocol: plainOnes && chance(random, 0.5) ? "1.0" : "2.0",
+    capacity: between(random, 1, 8),
+    // The first one has them all, so that everything can finish.
+    handlers: handlerNames.filter(() => index === 0 || chance(random, 0.6)),
+  }));
+}
+
+function randomWeather(seed: number, faults: ReadonlySet<FaultName>): NetworkWeather {
+  const random = stream(seed, "weather");
+  return {
+    minDelayMs: 0.05,
+    maxDelayMs: pick(random, [0.5, 10, 200]),
+    loss: faults.has("loss") ? pick(random, [0.01, 0.05, 0.2]) : 0,
+    doubling: faults.has("doubling") ? pick(random, [0.02, 0.1, 0.3]) : 0,
+    reordering: faults.has("reordering") ? pick(random, [0.02, 0.1, 0.3]) : 0,
+    highWaterMark: faults.has("congestion") ? between(random, 1, 4) : 1_000,
+  };
+}
+
+function randomSettings(seed: number): Partial<EngineSettings> {
+  const random = stream(seed, "settings");
+  return {
+    batchSize: between(random, 1, 10),
+    batchBytes: pick(random, [300, 4_000, 1_000_000]),
+    leaseGraceMs: 6_000,
+    payloadCacheBytes: pick(random, [0, 500, 1_000_000]),
+    turnWeight: pick(random, [1, 3, 2_000]),
+    maxPendingSubmissions: pick(random, [2, 10_000]),
+    maxOutputBytes: pick(random, [200, 1_000_000]),
+  };
+}

@@ -1,0 +1,236 @@
+/**
+ * A worker's process: the SDK's real session and its real runner, joined as the SDK joins them, on simulated sockets,
+ * with handlers that the simulation judges. It can die, freeze, and leave in good order.
+ */
+import { decodeControl, decodeResults, sessionTopic } from "@tasker/protocol";
+import { parseLossless } from "@tasker/json";
+import { RecordingLog, type SeededRandom } from "@tasker/testkit";
+import { Session, type StepRequest } from "@tasker/worker/session";
+import { HandlerRegistry } from "../workers/typescript/src/handler/registry.ts";
+import { Runner } from "../workers/typescript/src/handler/runner.ts";
+import { behaviourOf, type HandlerConditions } from "./handlers.ts";
+import type { Judge } from "./judge.ts";
+import { type Kernel, Process, type Timer } from "./kernel.ts";
+import type { Network, Sockets } from "./network.ts";
+import { between, stream } from "./random.ts";
+import type { WorkerPlan } from "./scenario.ts";
+import type { Trace } from "./trace.ts";
+
+export interface WorkerPorts {
+  readonly seed: number;
+  readonly kernel: Kernel;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly judge: Judge;
+  readonly conditions: HandlerConditions;
+}
+
+/** How long a worker that leaves waits for its handlers and its acks. */
+const drainMs = 5_000;
+
+/** The worker as its supervisor sees it: one process after another under the same name. */
+export class Worker {
+  readonly plan: WorkerPlan;
+  readonly #ports: WorkerPorts;
+  readonly #random: SeededRandom;
+  #life: WorkerLife | null = null;
+
+  constructor(plan: WorkerPlan, ports: WorkerPorts) {
+    this.plan = plan;
+    this.#ports = ports;
+    this.#random = stream(ports.seed, plan.name);
+  }
+
+  /** Nothing of it is left to do or to say. */
+  get rests(): boolean {
+    return this.#life?.rests ?? false;
+  }
+
+  start(): void {
+    if (this.#life !== null) return;
+    const { trace, kernel, judge } = this.#ports;
+    const process = new Process(this.plan.name);
+    process.onDeath(() => {
+      trace.add(kernel.now, this.plan.name, "is dead");
+      judge.executions.killed(this.plan.name);
+      this.#life = null;
+      kernel.after(between(this.#random, 1, 3_000), null, () => this.start());
+    });
+    trace.add(kernel.now, this.plan.name, "starts");
+    this.#life = new WorkerLife(this.plan, process, this.#ports, this.#random);
+  }
+
+  kill(): void {
+    this.#life?.process.kill();
+  }
+
+  /** SIGTERM. */
+  leave(): void {
+    this.#life?.leave();
+  }
+
+  freeze(forMs: number): void {
+    if (this.#life === null) return;
+    const { trace, kernel } = this.#ports;
+    trace.add(kernel.now, this.plan.name, `is frozen for ${forMs} ms`);
+    this.#life.process.frozenUntil = kernel.now + forMs;
+  }
+}
+
+class WorkerLife {
+  readonly process: Process;
+  readonly #plan: WorkerPlan;
+  readonly #ports: WorkerPorts;
+  readonly #random: SeededRandom;
+  readonly #session: Session;
+  readonly #runner: Runner;
+  /** The error code of the result that was last sent under each lease and is not acknowledged. */
+  readonly #told = new Map<string, string | null>();
+  #sockets: Sockets | null = null;
+  #timer: Timer | null = null;
+
+  constructor(plan: WorkerPlan, process: Process, ports: WorkerPorts, random: SeededRandom) {
+    this.process = process;
+    this.#plan = plan;
+    this.#ports = ports;
+    this.#random = random;
+    this.#runner = this.#makeRunner();
+    this.#session = this.#makeSession();
+    // Calls of a process are its own events, like everything that follows from them.
+    ports.kernel.after(0, process, () => this.#drive(() => this.#session.start()));
+  }
+
+  get rests(): boolean {
+    return this.#session.outboxSize === 0 && this.#runner.runningCount === 0;
+  }
+
+  leave(): void {
+    const { kernel, trace } = this.#ports;
+    kernel.after(0, this.process, () => {
+      trace.add(kernel.now, this.#plan.name, "leaves");
+      this.#drive(() => {
+        this.#session.drain();
+        this.#session.giveBack(this.#runner.drain().map(({ leaseId }) => leaseId));
+      });
+      void this.#runner.idle().then(() => this.#drive(() => this.#session.leave(drainMs)));
+      kernel.after(drainMs, this.process, () => this.#drive(() => this.#session.leave(drainMs)));
+    });
+  }
+
+  /** Every call of the session may move the time at which it wants to be woken. */
+  #drive(call: () => void): void {
+    const { kernel } = this.#ports;
+    call();
+    if (this.#timer !== null) this.#timer.cancelled = true;
+    const inMs = this.#session.wakesAt - kernel.now + this.#random.uniform() * 3;
+    this.#timer = Number.isFinite(inMs)
+      ? kernel.after(inMs, this.process, () => this.#drive(() => this.#session.tick()))
+      : null;
+  }
+
+  #makeSession(): Session {
+    const { kernel, judge } = this.#ports;
+    const { name, handlers, capacity } = this.#plan;
+    return new Session(
+      { workerId: name, pool: "default", version: "1", handlers, capacity },
+      {
+        wire: {
+          open: (session) => this.#open(session),
+          send: (frame) => this.#send(frame),
+          close: () => this.#sockets?.close(),
+        },
+        clock: { monotonicMs: () => kernel.now },
+        random: this.#random,
+        events: {
+          run: (steps) => this.#runner.accept(steps),
+          cancel: (leaseIds, reason) => this.#runner.cancel(leaseIds, reason),
+          drainRequested: () => this.leave(),
+          refused: (reason, detail) => judge.workerRefused(name, reason, detail),
+          closed: () => this.process.kill(),
+        },
+        log: new RecordingLog(),
+      },
+    );
+  }
+
+  #makeRunner(): Runner {
+    const registry = new HandlerRegistry();
+    for (const handler of this.#plan.handlers) registry.add(handler, (step) => this.#execute(step as unknown as Attempt), null);
+    return new Runner({
+      registry,
+      concurrency: this.#plan.capacity,
+      log: new RecordingLog(),
+      logsEveryStep: false,
+      deliveries: {
+        outcomes: (outcomes) => this.#drive(() => this.#session.finish(outcomes)),
+        progress: (_origin, leaseId, progress) => this.#session.progress(leaseId, progress),
+        overdue: (count) => this.#drive(() => this.#session.overdue(count)),
+      },
+      now: () => this.#ports.kernel.now,
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------------ sockets
+
+  #open(session: string): void {
+    this.#sockets?.close();
+    const { network } = this.#ports;
+    const sockets = network.open(this.process, sessionTopic(session), (frame) => {
+      if (this.#sockets === sockets) this.#receive(frame);
+    });
+    this.#sockets = sockets;
+  }
+
+  #send(frame: string): void {
+    if (frame.startsWith("results ")) {
+      for (const { metadata, error_code } of decodeResults(Buffer.from(frame)).results)
+        this.#told.set(metadata.lease_id!, error_code);
+    }
+    const { trace, kernel } = this.#ports;
+    trace.detail(kernel.now, this.#plan.name, () => `says ${frame.slice(0, 400)}`);
+    this.#sockets?.publish(frame);
+  }
+
+  #receive(frame: Uint8Array): void {
+    const { trace, kernel } = this.#ports;
+    trace.detail(kernel.now, this.#plan.name, () => `hears ${Buffer.from(frame).toString().slice(0, 300)}`);
+    this.#judgeAck(frame);
+    this.#drive(() => this.#session.receive(frame));
+  }
+
+  /** What it is told to forget must be in the store. */
+  #judgeAck(frame: Uint8Array): void {
+    if (!Buffer.from(frame).includes('"type":"result_ack"')) return;
+    const message = decodeControl(frame);
+    if (message.type !== "result_ack") return;
+    for (const leaseId of message.lease_ids) {
+      const code = this.#told.get(leaseId);
+      if (code !== undefined && code !== "timeout") this.#ports.judge.forgets(this.#plan.name, leaseId);
+      this.#told.delete(leaseId);
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------- handlers
+
+  async #execute(attempt: Attempt): Promise<unknown> {
+    const { judge, conditions, kernel, trace } = this.#ports;
+    const { request } = attempt;
+    const execution = judge.executes(request, this.#plan.name);
+    const behaviour = behaviourOf(this.#random, conditions, request.timeoutMs, judge.executions.started);
+    const { afterMs, output, error, obeys } = behaviour;
+    trace.add(kernel.now, this.#plan.name, `executes ${request.leaseId} (${request.stepName}, ${request.attempt})`);
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, afterMs);
+      if (obeys) attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason));
+    });
+    trace.add(kernel.now, this.#plan.name, `has done ${request.leaseId}`);
+    judge.executed(execution, error === null ? output : null);
+    if (error !== null) throw error;
+    return parseLossless(output);
+  }
+}
+
+interface Attempt {
+  readonly request: StepRequest;
+  readonly signal: AbortSignal;
+}
