@@ -1,12 +1,8 @@
 /** What the HTTP surface may ask of the engine, in the words of its port. */
 import { type Engine, TaskerError } from "@tasker/engine";
 import type { Commands, Reader, TemplateName, WorkerView } from "@tasker/http-api";
-import { loadTemplate, type TemplateDefaults } from "@tasker/templates";
-
-export interface TemplateSettings {
-  readonly environment: string;
-  readonly defaults: Partial<TemplateDefaults>;
-}
+import { loadTemplate } from "@tasker/templates";
+import type { TemplateSettings } from "./apply-templates.ts";
 
 export function engineCommands(engine: Engine, reader: Reader, templates: TemplateSettings): Commands {
   return {
@@ -37,11 +33,11 @@ async function explainCancel(reader: Reader, id: string, error: unknown): Promis
 async function applyTemplate(
   engine: Engine,
   reader: Reader,
-  { environment, defaults }: TemplateSettings,
+  settings: TemplateSettings,
   text: string,
   expected: TemplateName,
 ): Promise<{ created: boolean; json: string }> {
-  const template = loadTemplate(text, { environment, defaults });
+  const template = loadTemplate(text, settings);
   for (const key of ["namespace", "name", "version"] as const) {
     if (template[key] !== expected[key]) throw otherName(key, template[key], expected[key]);
   }

@@ -5,8 +5,9 @@ import { destination, pino } from "pino";
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 export function openLog(level: LogLevel): Log {
+  const formatters = { level: (level: string) => ({ level }) };
   const logger = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, formatters, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     destination({ dest: 2, sync: true }),
   );
   return {

@@ -1,0 +1,60 @@
+/** Templates from files into the engine: one text, or all that a folder has. */
+import { readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { type Engine, type Log, TaskerError } from "@tasker/engine";
+import { formatIssues, loadTemplate, type TemplateDefaults } from "@tasker/templates";
+
+export interface TemplateSettings {
+  /** Whose overrides apply (`TASKER_ENV`). */
+  readonly environment: string;
+  readonly defaults: Partial<TemplateDefaults>;
+}
+
+export interface AppliedTemplate {
+  /** `NAMESPACE/NAME@VERSION` */
+  readonly name: string;
+  /** False: the same was there already. */
+  readonly created: boolean;
+}
+
+/** @throws TaskerError `template_invalid`, `template_conflict`, and as `Engine.submit` does */
+export async function applyTemplate(
+  engine: Engine,
+  settings: TemplateSettings,
+  text: string,
+  file: string,
+): Promise<AppliedTemplate> {
+  const template = loadTemplate(text, { file, ...settings });
+  const created = await engine.applyTemplate(template, text);
+  return { name: `${template.namespace}/${template.name}@${template.version}`, created };
+}
+
+/** Applies every template below the folder. One that is wrong is logged with its places, and does not stop the others. */
+export async function applyTemplateFolder(
+  engine: Engine,
+  settings: TemplateSettings,
+  folder: string,
+  log: Log,
+): Promise<void> {
+  for (const file of templateFiles(folder)) {
+    try {
+      const { name, created } = await applyTemplate(engine, settings, readFileSync(file, "utf8"), file);
+      log.info("template.applied", { template: name, file, created });
+    } catch (error) {
+      if (!(error instanceof TaskerError)) throw error;
+      log.error("template.refused", { file, code: error.code, error: formatIssues(error) });
+    }
+  }
+}
+
+/** YAML files whose name says that they are templates, and everything in a folder named `templates`, in order. */
+export function templateFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules") && isTemplate(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+function isTemplate(name: string): boolean {
+  return [".yaml", ".yml"].includes(extname(name));
+}
