@@ -165,6 +165,12 @@ describe("results", () => {
   });
 });
 
+test("an operator's long reason is shortened to what a worker takes", () => {
+  const from = { protocol_version: "2.0", orchestrator_id: "o1", epoch: "e1" } as const;
+  const cancel = { type: "cancel", ...from, lease_ids: ["b_1.1"], reason: "x".repeat(5_000) } as const;
+  expect(decodeControl(bytes(encodeControl("w1-0a1b2c3d", cancel)))).toMatchObject({ reason: "x".repeat(1_024) });
+});
+
 describe("worker messages", () => {
   test("what is wrong with a hello names the session to answer", () => {
     const hello = { type: "hello", protocol_version: "1.0", session: "w1-0a1b2c3d" };

@@ -16,6 +16,7 @@ import {
   idRule,
   isAbsent,
   type JsonObject,
+  maxTextChars,
   readInteger,
   readName,
   readNames,
@@ -30,9 +31,13 @@ import { readSessionVersion } from "./version.ts";
 const types = ["welcome", "result_ack", "ping", "rehello", "cancel", "drain", "refuse"];
 const maxHeartbeatMs = 60_000;
 
-/** A frame for one session. */
+/** A frame for one session. A `reason` or `detail` that is longer than a worker takes is shortened. */
 export function encodeControl(session: string, message: ControlMessage): string {
-  return sessionTopic(session) + JSON.stringify(message);
+  return sessionTopic(session) + JSON.stringify(message, shortenText);
+}
+
+function shortenText(key: string, value: unknown): unknown {
+  return (key === "reason" || key === "detail") && typeof value === "string" ? value.slice(0, maxTextChars) : value;
 }
 
 /**
