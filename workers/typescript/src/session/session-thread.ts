@@ -1,0 +1,126 @@
+/** The main thread's end of the session thread: starts it, speaks to it, and makes sure that it closes its sockets. */
+import { Worker as Thread } from "node:worker_threads";
+import type { Outcome } from "../handler/outcome.ts";
+import type { StepRequest } from "../handler/step.ts";
+import type { Logger, LogLevel } from "../log.ts";
+import { packOutcome, type ThreadSetup, type ToSession, type ToWorker, unpackStep } from "./link.ts";
+import type { WorkerTerms } from "./ports.ts";
+import type { Endpoints } from "./sockets.ts";
+
+export interface SessionThreadEvents {
+  run(steps: readonly StepRequest[]): void;
+  cancel(leaseIds: readonly string[], reason: string): void;
+  drainRequested(reason: string): void;
+  refused(reason: string, detail: string): void;
+  /** The thread has ended: with an error if it was not asked to. */
+  ended(error: Error | null): void;
+}
+
+export interface SessionThreadOptions {
+  readonly terms: WorkerTerms;
+  readonly orchestrators: readonly Endpoints[];
+  readonly log: Logger;
+  readonly logLevel: LogLevel;
+  readonly events: SessionThreadEvents;
+}
+
+/** An environment that is torn down with open ZeroMQ sockets aborts the process, so exits wait this long for them. */
+const closeAtExitMs = 500;
+
+export class SessionThread {
+  readonly #thread: Thread;
+  readonly #events: SessionThreadEvents;
+  readonly #log: Logger;
+  readonly #socketsClosed = new SharedArrayBuffer(4);
+  readonly #onExit = () => this.#closeAtExit();
+  #closed = false;
+  #error: Error | null = null;
+
+  constructor({ terms, orchestrators, log, logLevel, events }: SessionThreadOptions) {
+    this.#events = events;
+    this.#log = log;
+    const setup: ThreadSetup = { terms, orchestrators, logLevel, socketsClosed: this.#socketsClosed };
+    this.#thread = new Thread(new URL("./thread.ts", import.meta.url), { workerData: setup, name: "tasker-session" });
+    this.#thread.on("message", (message: ToWorker) => this.#hear(message));
+    this.#thread.on("error", (error: Error) => {
+      this.#error = error;
+    });
+    this.#thread.on("exit", () => this.#ended());
+    process.on("exit", this.#onExit);
+  }
+
+  finished(outcomes: readonly Outcome[]): void {
+    this.#tell({ type: "finished", outcomes: outcomes.map(packOutcome) });
+  }
+
+  progress(origin: number, leaseId: string, progress: string): void {
+    this.#tell({ type: "progress", origin, leaseId, progress });
+  }
+
+  overdue(count: number): void {
+    this.#tell({ type: "overdue", count });
+  }
+
+  /** From now on every batch is rejected. */
+  drain(): void {
+    this.#tell({ type: "drain" });
+  }
+
+  /** These steps have not begun. */
+  giveBack(steps: readonly StepRequest[]): void {
+    const byOrigin = Map.groupBy(steps, (step) => step.origin);
+    for (const [origin, own] of byOrigin) {
+      this.#tell({ type: "give_back", origin, leaseIds: own.map((step) => step.leaseId) });
+    }
+  }
+
+  /** Waits for the acks of all results, at most this long, says bye, and ends. */
+  leave(flushMs: number): void {
+    this.#tell({ type: "leave", flushMs });
+  }
+
+  /** Ends at once, without a word. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#closeAtExit();
+    await this.#thread.terminate();
+  }
+
+  #tell(message: ToSession): void {
+    this.#thread.postMessage(message);
+  }
+
+  #hear(message: ToWorker): void {
+    switch (message.type) {
+      case "run":
+        this.#events.run(message.steps.map(unpackStep));
+        break;
+      case "cancel":
+        this.#events.cancel(message.leaseIds, message.reason);
+        break;
+      case "drain_requested":
+        this.#events.drainRequested(message.reason);
+        break;
+      case "refused":
+        this.#events.refused(message.reason, message.detail);
+        break;
+      case "log":
+        this.#log[message.level](message.event, message.fields);
+        break;
+      case "closed":
+        this.#closed = true;
+        break;
+    }
+  }
+
+  #ended(): void {
+    process.off("exit", this.#onExit);
+    const error = this.#closed ? null : (this.#error ?? new Error("the session thread ended by itself"));
+    this.#events.ended(error);
+  }
+
+  #closeAtExit(): void {
+    this.#tell({ type: "close" });
+    Atomics.wait(new Int32Array(this.#socketsClosed), 0, 0, closeAtExitMs);
+  }
+}
