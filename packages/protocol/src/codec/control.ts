@@ -33,11 +33,13 @@ const maxHeartbeatMs = 60_000;
 
 /** A frame for one session. A `reason` or `detail` that is longer than a worker takes is shortened. */
 export function encodeControl(session: string, message: ControlMessage): string {
-  return sessionTopic(session) + JSON.stringify(message, shortenText);
+  return sessionTopic(session) + JSON.stringify("reason" in message ? shortened(message) : message);
 }
 
-function shortenText(key: string, value: unknown): unknown {
-  return (key === "reason" || key === "detail") && typeof value === "string" ? value.slice(0, maxTextChars) : value;
+function shortened<T extends { readonly reason: string; readonly detail?: string }>(message: T): T {
+  const reason = message.reason.slice(0, maxTextChars);
+  const { detail } = message;
+  return detail === undefined ? { ...message, reason } : { ...message, reason, detail: detail.slice(0, maxTextChars) };
 }
 
 /**
