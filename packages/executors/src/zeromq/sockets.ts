@@ -22,6 +22,18 @@ const sockoptSubscribe = 6;
 const sockoptUnsubscribe = 7;
 const sockoptTopicsCount = 116;
 
+/**
+ * A machine that vanished sends no farewell: the kernel asks after 15 s of silence, and gives up 15 s later. (The ZMTP
+ * heartbeats of libzmq, meant for this, abort the process.)
+ */
+const vanishedPeers = {
+  tcpKeepalive: 1,
+  tcpKeepaliveIdle: 15,
+  tcpKeepaliveInterval: 5,
+  tcpKeepaliveCount: 3,
+  tcpMaxRetransmitTimeout: 30_000,
+} as const;
+
 /** XPUB in MANUAL mode: a subscription does nothing until it is granted, before the next receive. */
 class StepsPublisher extends XPublisher {
   grant(prefix: string): void {
@@ -63,11 +75,13 @@ export class Sockets implements Wire {
       sendHighWaterMark: config.stepQueueHwm,
       maxMessageSize: maxSubscriptionMessageBytes,
       linger: 0,
+      ...vanishedPeers,
     });
     this.#subscriber = new Subscriber({
       receiveHighWaterMark: config.resultQueueHwm,
       maxMessageSize: config.limits.maxMessageBytes,
       linger: 0,
+      ...vanishedPeers,
     });
     this.#subscriber.subscribe(`${topics.results} `, `${topics.worker} `);
     this.#probe = new SharedTopicProbe(this.#publisher, ports.secret);
@@ -121,6 +135,7 @@ export class Sockets implements Wire {
 
   /** @param lingerMs how long what was sent may still take to leave this process */
   close(lingerMs: number): void {
+    if (this.#publisher.closed) return;
     this.#publisher.linger = lingerMs;
     this.#probe.close();
     this.#publisher.close();
