@@ -17,6 +17,8 @@ export interface KeyTable {
 
 function keyTable(table: {
   fields: Record<string, readonly string[]>;
+  /** Fields that only exist as aliases: no error offers them. */
+  unlisted?: readonly string[];
   ignored?: readonly string[];
   later?: Record<string, string>;
 }): KeyTable {
@@ -24,7 +26,7 @@ function keyTable(table: {
     names.map((name) => [name, field] as const),
   );
   return {
-    names: Object.keys(table.fields).filter((field) => spellings.some(([name]) => name === field)),
+    names: Object.entries(table.fields).flatMap(([field, names]) => (table.unlisted?.includes(field) ? [] : names[0]!)),
     spellings: new Map(spellings),
     ignored: new Set(table.ignored),
     later: new Map(Object.entries(table.later ?? {})),
@@ -86,6 +88,7 @@ export const stepKeys = keyTable({
     result_schema: ["result_schema"],
     "step.type": ["type"],
   },
+  unlisted: ["retry.limit", "retry.backoff", "step.type"],
   ignored: [
     "dependent_system",
     "system_dependency",
@@ -125,6 +128,7 @@ export const retryKeys = keyTable({
 /** Keys of a step's `handler`, when it is a map. */
 export const handlerKeys = keyTable({
   fields: { handler: ["callable"], config: ["initialization"], "handler.method": ["method"] },
+  unlisted: ["handler.method"],
   ignored: ["resolver"],
 });
 

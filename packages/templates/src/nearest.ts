@@ -11,7 +11,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   if (name.length > longestCompared) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  let bestEdits = Math.floor(name.length / 3) + 1;
+  let bestEdits = Math.floor((name.length + 1) / 3) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - name.length) >= bestEdits) continue;
     const edits = editDistance(wanted, candidate.toLowerCase());

@@ -38,10 +38,11 @@ function compose(text: string, issues: IssueLog) {
       uniqueKeys: false,
       prettyErrors: false,
       resolveKnownTags: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
     for (const problem of [...document.errors, ...document.warnings]) {
-      issues.add({ offset: problem.pos[0], path: "" }, `not valid YAML: ${problem.message}`);
+      const message = problem.code === "MULTIPLE_DOCS" ? "a second document begins here" : problem.message;
+      issues.add({ offset: problem.pos[0], path: "" }, `not valid YAML: ${message}`);
     }
     return issues.isEmpty ? document : null;
   } catch (error) {

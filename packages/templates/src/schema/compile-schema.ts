@@ -86,7 +86,8 @@ export function metaschemaProblems(text: string): SchemaProblem[] {
   }
   const metaschema = draft.metaschema();
   if (metaschema.validateSchema(schema)) return [];
-  return distinct(metaschema.errors ?? []).map((error) => ({
+  const firstOfPlace = new Map((metaschema.errors ?? []).toReversed().map((error) => [error.instancePath, error]));
+  return [...firstOfPlace.values()].slice(0, reportedIssues).map((error) => ({
     pointer: error.instancePath,
     message: `not valid JSON Schema: ${describeSchemaError(error)}`,
   }));
@@ -142,6 +143,7 @@ const options: Options = {
   meta: false,
   validateSchema: false,
   inlineRefs: false,
+  ownProperties: true,
   logger: false,
   code: { regExp: Object.assign(compilePattern, { code: "compilePattern" }) },
 };

@@ -1,6 +1,16 @@
 /** An `input_schema` or `result_schema`: compiled once at load, so that a wrong schema is refused with its place. */
 import type { IssueLog } from "../document/issue-log.ts";
-import { describe, entryOf, jsonText, type Node, placeOf, placeOfKey, type ScalarNode } from "../document/tree.ts";
+import {
+  describe,
+  entryOf,
+  jsonText,
+  type MapNode,
+  type Node,
+  type Place,
+  placeOf,
+  placeOfKey,
+  type ScalarNode,
+} from "../document/tree.ts";
 import type { Field } from "../fields.ts";
 import { compilePattern, compileSchemaText, metaschemaProblems } from "./compile-schema.ts";
 import { pointerKeys } from "./describe-schema-error.ts";
@@ -17,32 +27,44 @@ export function readSchema(field: Field | undefined, issues: IssueLog): unknown 
     return null;
   }
   const text = jsonText(node);
-  const isSound = checkKeywords(node, issues);
-  const problems = isSound ? (compileSchemaText(text).problems ?? []) : metaschemaProblems(text);
+  const misplaced = [...keywordProblems(node)];
+  const problems = misplaced.length > 0 ? metaschemaProblems(text) : (compileSchemaText(text).problems ?? []);
+  for (const [place, message] of misplaced) issues.add(place, message);
   for (const { pointer, message } of problems) issues.add(placeOf(nodeAt(node, pointer)), message);
-  return isSound && problems.length === 0 ? JSON.parse(text) : null;
+  return misplaced.length + problems.length === 0 ? JSON.parse(text) : null;
 }
 
 /** What ajv would only report without its place, or not at all. */
-function checkKeywords(schema: Node, issues: IssueLog): boolean {
-  if (schema.kind === "scalar") return true;
-  if (schema.kind === "list") return schema.items.map((item) => checkKeywords(item, issues)).every(Boolean);
-  return schema.entries
-    .map((entry) => {
-      const { key, value } = entry;
-      if (dataKeys.has(key)) return checkExact(value, issues);
-      if (key === "patternProperties" && value.kind === "map") {
-        for (const pattern of value.entries) {
-          const problem = checkText("pattern", pattern.key);
-          if (problem !== null) issues.add(placeOfKey(value, pattern), problem);
-        }
-      }
-      if (value.kind !== "scalar") return checkKeywords(value, issues);
+function* keywordProblems(schema: Node): Generator<[Place, string]> {
+  if (schema.kind === "list") for (const item of schema.items) yield* keywordProblems(item);
+  if (schema.kind !== "map") return;
+  for (const entry of schema.entries) {
+    const { key, value } = entry;
+    if (dataKeys.has(key)) yield* inexactNumbers(value);
+    else if (value.kind === "scalar") {
       const problem = typeof value.value === "string" ? checkText(key, value.value) : checkFlag(key, value);
-      if (problem !== null) issues.add(placeOf(value), problem);
-      return problem === null;
-    })
-    .every(Boolean);
+      if (problem !== null) yield [placeOf(value), problem];
+    } else {
+      if (key === "patternProperties" && value.kind === "map") yield* wrongPatterns(value);
+      yield* keywordProblems(value);
+    }
+  }
+}
+
+function* wrongPatterns(properties: MapNode): Generator<[Place, string]> {
+  for (const entry of properties.entries) {
+    const problem = checkText("pattern", entry.key);
+    if (problem !== null) yield [placeOfKey(properties, entry), problem];
+  }
+}
+
+/** JSON Schema compares numbers as doubles, so a `const` or `enum` beyond 2^53 would accept its neighbours too. */
+function* inexactNumbers(data: Node): Generator<[Place, string]> {
+  if (data.kind === "list") for (const item of data.items) yield* inexactNumbers(item);
+  else if (data.kind === "map") for (const { value } of data.entries) yield* inexactNumbers(value);
+  else if (/^-?\d{16,}$/.test(data.json) && !Number.isSafeInteger(data.value)) {
+    yield [placeOf(data), "a number beyond 2^53 cannot be compared exactly; use text here, or a range"];
+  }
 }
 
 function checkText(key: string, text: string): string | null {
@@ -60,15 +82,6 @@ function checkText(key: string, text: string): string | null {
 
 function checkFlag(key: string, { value }: ScalarNode): string | null {
   return key === "$async" && value === true ? "asynchronous schemas are not supported" : null;
-}
-
-/** JSON Schema compares numbers as doubles, so a `const` or `enum` beyond 2^53 would accept its neighbours too. */
-function checkExact(data: Node, issues: IssueLog): boolean {
-  if (data.kind === "list") return data.items.map((item) => checkExact(item, issues)).every(Boolean);
-  if (data.kind === "map") return data.entries.map(({ value }) => checkExact(value, issues)).every(Boolean);
-  if (!/^-?\d{16,}$/.test(data.json) || Number.isSafeInteger(data.value)) return true;
-  issues.add(placeOf(data), "a number beyond 2^53 cannot be compared exactly; use text here, or a range");
-  return false;
 }
 
 /** The nearest node on the way to `pointer` that was written. */
