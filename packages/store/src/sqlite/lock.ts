@@ -19,21 +19,29 @@ export function lockDatabase(databasePath: string): ProcessLock {
   makePrivateFile(path);
   const connection = new DatabaseSync(path);
   try {
-    // In this locking mode the lock that the first write takes is kept until the connection closes.
+    // In this locking mode the lock that a transaction takes is kept until the connection closes.
     connection.exec(`
       pragma locking_mode = exclusive;
       pragma journal_mode = off;
       pragma synchronous = off;
       begin exclusive;
-      pragma user_version = ${process.pid};
-      commit;
     `);
   } catch (error) {
     connection.close();
     if (failureOf(error) !== "busy") throw unusable(path, error);
     throw lockedBy(databasePath, holderOf(path));
   }
+  sayWhoHoldsIt(connection);
   return { release: () => connection.close() };
+}
+
+/** On a full disk the lock holds without saying whose it is. */
+function sayWhoHoldsIt(connection: DatabaseSync): void {
+  try {
+    connection.exec(`pragma user_version = ${process.pid}; commit;`);
+  } catch {
+    if (connection.isTransaction) connection.exec("rollback");
+  }
 }
 
 function lockedBy(databasePath: string, pid: number | null): TaskerError {

@@ -77,8 +77,11 @@ export class SqliteStore implements Store {
   /** Idempotent. */
   close(): void {
     if (!this.#database.isOpen) return;
-    this.#database.close();
-    this.#lock.release();
+    try {
+      this.#database.close();
+    } finally {
+      this.#lock.release();
+    }
   }
 
   #read<T>(doing: string, read: () => T): T {

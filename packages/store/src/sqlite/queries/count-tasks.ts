@@ -1,8 +1,9 @@
 /** Tasks by status. Only the completed ones, which are most, have no index: they are what is left. */
 import type { DatabaseSync } from "node:sqlite";
 import type { TaskStatus } from "@tasker/engine";
+import { hasStatus } from "../status-condition.ts";
 
-const count = (status: TaskStatus) => `(select count(*) from tasks where status = '${status}') as ${status}`;
+const count = (status: TaskStatus) => `(select count(*) from tasks where ${hasStatus(status)}) as ${status}`;
 
 const sql = `select ${count("in_progress")}, ${count("blocked")}, ${count("failed")}, ${count("cancelled")},
   (select count(*) from tasks) as tasks`;

@@ -1,14 +1,16 @@
 /** Tasks that are not final with their steps, for recovery: without contexts and outputs, a page at a time. */
 import type { DatabaseSync } from "node:sqlite";
-import type { StepRow, StoredTask } from "@tasker/engine";
+import type { StepRow, StoredTask, TaskStatus } from "@tasker/engine";
 import { type StepRecord, stepColumns, type TaskRecord, taskColumns, toStep, toTask } from "../row-mapping.ts";
+import { hasStatus } from "../status-condition.ts";
 
 /** Each status is a range of the index `active_tasks`, in the order of `task_id`. */
-const pageSql = `
-  select task_id from (select task_id from tasks where status = 'in_progress' and task_id > :after order by task_id limit :limit)
-  union all
-  select task_id from (select task_id from tasks where status = 'blocked' and task_id > :after order by task_id limit :limit)
-  order by task_id limit :limit`;
+const pageOf = (status: TaskStatus) => `
+  select task_id from (
+    select task_id from tasks where ${hasStatus(status)} and task_id > :after order by task_id limit :limit
+  )`;
+
+const pageSql = `${pageOf("in_progress")} union all ${pageOf("blocked")} order by task_id limit :limit`;
 
 const tasksSql = `select ${taskColumns} from (${pageSql}) join tasks using (task_id) order by task_id`;
 

@@ -3,9 +3,10 @@
  * have an index, as have the statuses that few tasks are in; all others walk back from the newest task.
  */
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { TaskerError, taskStatuses } from "@tasker/engine";
+import { TaskerError, type TaskStatus, taskStatuses } from "@tasker/engine";
 import type { Page, TaskFilter, TaskSummary } from "../../queries.ts";
 import { type NamedTaskRecord, namedTaskColumns, toTaskSummary } from "../row-mapping.ts";
+import { hasStatus, isIndexed } from "../status-condition.ts";
 
 /** More templates than this are not looked up one by one: a walk from the newest task soon fills the page. */
 const maxTemplateLookups = 50;
@@ -33,7 +34,11 @@ function pageSql(
 ): string {
   const conditions = conditionsOf(filter, parameters);
   if (templateIds === null) return newestSql(filter, conditions);
-  if (filter.tag != null || isRare(filter.status) || templateIds.length > maxTemplateLookups) {
+  if (
+    filter.tag != null ||
+    (filter.status != null && isIndexed(filter.status)) ||
+    templateIds.length > maxTemplateLookups
+  ) {
     // The + keeps SQLite from the index on template_id, which is not in the order of the page over several templates.
     return newestSql(filter, [...conditions, `+t.template_id in (${templateIds.join(", ")})`]);
   }
@@ -56,7 +61,7 @@ function conditionsOf(filter: TaskFilter, parameters: Record<string, SQLInputVal
     parameters.before = fromCursor(filter.cursor);
     conditions.push(filter.tag == null ? "t.task_id < :before" : "g.task_id < :before");
   }
-  if (filter.status != null) conditions.push(`t.status = '${knownStatus(filter.status)}'`);
+  if (filter.status != null) conditions.push(hasStatus(knownStatus(filter.status)));
   if (filter.tag != null) {
     parameters.tag = filter.tag;
     conditions.push("g.tag = :tag");
@@ -72,13 +77,8 @@ const searchSql = `(t.id like :q escape '\\' or t.idempotency_key like :q escape
   or t.correlation_id like :q escape '\\' or t.initiator like :q escape '\\' or t.tags like :q escape '\\'
   or t.template_id in (select template_id from templates where namespace || '/' || name like :q escape '\\'))`;
 
-/** Has a partial index of its own; those want the status in the text of the query, not as a parameter. */
-function isRare(status: TaskFilter["status"]): boolean {
-  return status != null && status !== "completed";
-}
-
-function knownStatus(status: string): string {
-  if ((taskStatuses as readonly string[]).includes(status)) return status;
+function knownStatus(status: TaskStatus): TaskStatus {
+  if (taskStatuses.includes(status)) return status;
   throw new TaskerError("request_invalid", `no task has the status ${JSON.stringify(status)}`, {
     hint: `Use one of ${taskStatuses.join(", ")}.`,
   });

@@ -1,0 +1,159 @@
+/** What is committed stays, whatever happens to the process, the disk or the readers beside it. */
+import { execFileSync } from "node:child_process";
+import { on } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
+import type { Store } from "@tasker/engine";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { historyRow, stepRow, taskRow, templateRow, transition, turn, uuidOf } from "../conformance/rows.ts";
+import { openQueries } from "../open-queries.ts";
+import { openStore } from "../open-store.ts";
+import { runProgram } from "../test-programs/run-program.ts";
+import { applyMigrations } from "./apply-migrations.ts";
+import { openWriter } from "./connection.ts";
+import { lockDatabase } from "./lock.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+
+let folder: string;
+let database: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tasker-durable-"));
+  database = join(folder, "tasker.db");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe("kill -9 during commits", () => {
+  test("loses nothing that was acknowledged and leaves no half of a turn", async () => {
+    const acknowledged: number[] = [];
+    for (const kills of [1, 7, 40, 150]) {
+      const writer = runProgram("commit-until-killed", database);
+      for (let count = 0; count < kills; count++) acknowledged.push(Number((await writer.lines.next()).value));
+      acknowledged.push(...(await writer.kill()).filter((line) => line !== "").map(Number));
+      await expectWhole(acknowledged);
+    }
+  });
+
+  async function expectWhole(acknowledged: readonly number[]): Promise<void> {
+    const store = await openStore({ database });
+    const check = new DatabaseSync(database, { readOnly: true });
+    expect(check.prepare("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
+    check.close();
+    const queries = openQueries({ database });
+    for (const taskId of acknowledged) expect(await queries.task(uuidOf(taskId)), `task ${taskId}`).not.toBeNull();
+    const { taskId: next } = await store.sequences();
+    for (let taskId = 1; taskId < next; taskId++) {
+      expect((await queries.task(uuidOf(taskId)))?.steps).toHaveLength(1);
+      expect(await queries.events(uuidOf(taskId), 0, 10)).toHaveLength(2);
+    }
+    await queries.close();
+    await store.close();
+  }
+});
+
+describe("a full disk", () => {
+  /** Commits until there is no more room; answers how many went in. */
+  async function fill(store: Store): Promise<number> {
+    const context = JSON.stringify("x".repeat(50_000));
+    await store.commit(turn({ newTemplates: [templateRow(1)] }));
+    for (let taskId = 1; taskId < 10_000; taskId++) {
+      try {
+        await store.commit(
+          turn({
+            newTasks: [taskRow(taskId, { context })],
+            stepWrites: [{ guard: null, row: stepRow(taskId, taskId) }],
+            history: [historyRow(taskId, taskId, transition(null, null, "in_progress"))],
+          }),
+        );
+      } catch (error) {
+        expect(error).toMatchObject({ name: "StoreError", failure: "full" });
+        return taskId - 1;
+      }
+    }
+    throw new Error("the disk never filled up");
+  }
+
+  async function expectUsable(store: Store, tasks: number): Promise<void> {
+    expect((await store.activeTasks(0, 10_000)).map(({ task }) => task.taskId)).toHaveLength(tasks);
+    expect((await store.sequences()).seq).toBe(tasks + 1);
+    expect((await store.payloads({ taskIds: [tasks, tasks + 1], stepIds: [] })).contexts.size).toBe(1);
+  }
+
+  test("refuses the turn as `full`, keeps reading, and goes on once there is room (limit of pages)", async () => {
+    const connection = openWriter(database);
+    applyMigrations(connection, database);
+    connection.exec("pragma max_page_count = 200");
+    const store = new SqliteStore(connection, lockDatabase(database));
+    const tasks = await fill(store);
+    await expectUsable(store, tasks);
+    connection.exec("pragma max_page_count = 4000");
+    await store.commit(turn({ newTasks: [taskRow(tasks + 1)] }));
+    expect(await store.activeTasks(tasks, 10)).toHaveLength(1);
+    store.close();
+  });
+
+  test("refuses the turn as `full`, keeps reading, and goes on once there is room (small tmpfs)", async (context) => {
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    if (!mount(disk)) return context.skip("needs root, to mount a small tmpfs");
+    try {
+      const ballast = join(disk, "ballast");
+      execFileSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1M", "count=7"], { stdio: "ignore" });
+      const path = join(disk, "tasker.db");
+      const store = await openStore({ database: path });
+      const tasks = await fill(store);
+      await expectUsable(store, tasks);
+      rmSync(ballast);
+      await store.commit(turn({ newTasks: [taskRow(tasks + 1)] }));
+      await store.close();
+      const again = await openStore({ database: path });
+      expect(await again.activeTasks(0, 10_000)).toHaveLength(tasks + 1);
+      await again.close();
+    } finally {
+      execFileSync("umount", [disk]);
+    }
+  });
+
+  function mount(disk: string): boolean {
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], { stdio: "ignore" });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+});
+
+describe("readers beside the writer", () => {
+  test("see whole turns and nothing before its commit", async () => {
+    const tasks = 400;
+    const store = await openStore({ database });
+    await store.commit(turn({ newTemplates: [templateRow(1)] }));
+    const reader = new Worker(new URL("../test-programs/read-while-written.ts", import.meta.url), {
+      workerData: { database, tasks },
+    });
+    const messages = on(reader, "message");
+    expect(await nextOf(messages)).toBe("begun");
+    for (let taskId = 1; taskId <= tasks; taskId += 2) {
+      const both = [taskId, taskId + 1];
+      await store.commit(
+        turn({
+          newTasks: both.map((number) => taskRow(number)),
+          history: both.map((number) => historyRow(number, number, transition(null, null, "in_progress"))),
+        }),
+      );
+    }
+    let last: unknown;
+    do last = await nextOf(messages);
+    while (last === "begun");
+    expect(last).toEqual([]);
+    await store.close();
+  });
+
+  async function nextOf(messages: AsyncIterator<unknown[]>): Promise<unknown> {
+    return (await messages.next()).value[0];
+  }
+});
