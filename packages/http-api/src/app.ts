@@ -92,6 +92,7 @@ function openServer(limits: HttpLimits, { log }: HttpApiOptions): FastifyInstanc
     bodyLimit: limits.bodyBytes,
     routerOptions: { maxParamLength: 1_000 },
     requestTimeout: 60_000,
+    connectionTimeout: 120_000,
     return503OnClosing: false,
     genReqId: () => `${process}-${(++requests).toString(36)}`,
     frameworkErrors: answer,

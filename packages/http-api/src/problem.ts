@@ -184,13 +184,20 @@ export class HttpError extends Error {
 
 export type Refusal = TaskerError | HttpError;
 
-/** A bad request, with the places that are wrong. */
-export function invalidRequest(
-  message: string,
-  issues: readonly Issue[],
-  hint = "Correct it and send again.",
-): TaskerError {
+export function invalidRequest(message: string, issues: readonly Issue[], hint: string): TaskerError {
   return new TaskerError("request_invalid", message, { hint, issues });
+}
+
+/** A part of a request that its schema refuses; the message names the first place. @param part e.g. `the body` */
+export function unfitRequest(part: string, issues: readonly Issue[]): TaskerError {
+  const [{ path, message }, ...others] = issues as [Issue, ...Issue[]];
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  const place = path === "" ? "" : ` at ${path}`;
+  return invalidRequest(
+    `${part} is not what this route takes${place}: ${message}${more}`,
+    issues,
+    "Correct it and send again.",
+  );
 }
 
 /** @param instance names this occurrence: the request's id, which the log has too */

@@ -1,7 +1,7 @@
 /** Checks the parts of a request against the schemas of its route, before its handler runs. */
 import type { FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
-import { HttpError, invalidRequest } from "../problem.ts";
+import { HttpError, invalidRequest, unfitRequest } from "../problem.ts";
 import type { Route } from "../route.ts";
 import { type Check, compileCheck } from "./check.ts";
 import type { JsonBody } from "./json-body.ts";
@@ -25,7 +25,7 @@ function bodyValidator(route: Route, schema: TSchema): Validator {
     if (body === null) return route.bodyIsOptional === true || { error: noBody() };
     if (!isText && !("value" in body)) return { error: notJson() };
     const issues = check(body.value);
-    return issues.length === 0 || { error: invalidRequest("the body is not what this route takes", issues) };
+    return issues.length === 0 || { error: unfitRequest("the body", issues) };
   };
 }
 
@@ -41,7 +41,7 @@ function queryValidator(schema: TSchema): Validator {
     }
     const issues = check(value);
     if (issues.length === 0) return { value };
-    return { error: invalidRequest("the query is not what this route takes", issues) };
+    return { error: unfitRequest("the query", issues) };
   };
 }
 

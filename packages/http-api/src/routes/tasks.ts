@@ -3,7 +3,7 @@ import type { SubmitTask } from "@tasker/engine";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { SubmitOutcome } from "../ports.ts";
-import { HttpError, invalidRequest, problemJson, type Refusal, toRefusal } from "../problem.ts";
+import { HttpError, problemJson, type Refusal, toRefusal, unfitRequest } from "../problem.ts";
 import { compileCheck } from "../request/check.ts";
 import type { JsonBody } from "../request/json-body.ts";
 import { commandProblems, type Parts, type Route, requestInstance, sendJson } from "../route.ts";
@@ -89,7 +89,7 @@ export function submitTasks({ commands, limits }: Parts): Route {
 
   function readTask(task: unknown, context: string | null): SubmitTask | Refusal {
     const issues = check(task);
-    if (issues.length > 0) return invalidRequest("the task is not what this route takes", issues);
+    if (issues.length > 0) return unfitRequest("the task", issues);
     try {
       return toSubmission(task as SubmitBody, context, limits);
     } catch (error) {

@@ -1,6 +1,7 @@
 /**
  * One client's stream of events: first what the history holds, then what is committed from then on, each event once and
- * in order. A client that reads too slowly is cut, and told where to go on; what is held back for it is bounded.
+ * in order. A client that falls behind gets the rest from the history again, at its own pace; one that takes nothing is cut,
+ * and told where to go on. What is held back for it is bounded.
  */
 import type { ServerResponse } from "node:http";
 import { isFinalTask, type TaskStatus } from "@tasker/engine";
@@ -18,31 +19,39 @@ export type ReadHistory = (after: number) => Promise<HistoryPage>;
 
 export const historyPageEvents = 1_000;
 
-/** Live frames kept while a page is read; more are dropped, because the next page has them. */
-const maxHeldFrames = 10_000;
-
 /** How long a client that was cut has to take what was written for it. */
 const farewellMs = 5_000;
 
+/** Hears why a stream was closed that its client would have kept. */
+export type Complain = (why: string, last: number) => void;
+
 export class EventStream {
   readonly #response: ServerResponse;
+  readonly #read: ReadHistory;
   readonly #limits: HttpLimits;
+  readonly #complain: Complain;
   /** The `seq` of the last event written. */
   #last: number;
   #live = false;
-  /** Committed since the page that is being read was asked for. */
+  /** Committed since the page that is being read was asked for, as far as it fits: the next page has the rest. */
   #held: Frame[] = [];
+  #heldBytes = 0;
   #dropped = false;
   /** The final status of the task, once an event said so. */
   #end: TaskStatus | null = null;
-  /** Monotonic: when the client had last taken all that was written. */
-  #drainedAt = performance.now();
+  /** Monotonic: when the client last took something. */
+  #takenAt = performance.now();
+  readonly #onTaken = () => {
+    this.#takenAt = performance.now();
+  };
 
   /** @param after the `seq` that the client has */
-  constructor(response: ServerResponse, after: number, limits: HttpLimits) {
+  constructor(response: ServerResponse, after: number, read: ReadHistory, limits: HttpLimits, complain: Complain) {
     this.#response = response;
     this.#last = after;
+    this.#read = read;
     this.#limits = limits;
+    this.#complain = complain;
   }
 
   get isOpen(): boolean {
@@ -52,20 +61,21 @@ export class EventStream {
   /** Events that were committed now, in order. */
   offer(frames: readonly Frame[]): void {
     if (this.#live) this.#sendLive(frames);
-    else if (this.#held.length + frames.length <= maxHeldFrames) this.#held.push(...frames);
-    else this.#dropped = true;
+    else for (const frame of frames) this.#hold(frame);
   }
 
-  /** Writes the history, page by page at the client's pace, and goes live where it ends. */
-  async follow(first: HistoryPage, read: ReadHistory): Promise<void> {
-    for (let page = first; this.isOpen; page = await this.#nextPage(read)) {
-      this.#send(page.frames);
-      if (!(await this.#drained())) return this.cut();
-      if (page.frames.length >= historyPageEvents || this.#dropped) continue;
-      const status = page.status !== null && isFinalTask(page.status) ? page.status : this.#end;
-      if (status !== null) this.#finish(status);
-      else this.goLive();
-      return;
+  /** Writes the history from this page on, and goes live where it ends. */
+  async follow(first: HistoryPage): Promise<void> {
+    try {
+      for (let page = first; this.isOpen; page = await this.#nextPage()) {
+        this.#send(page.frames);
+        if (!(await this.#drained())) return this.close("this client reads too slowly");
+        if (page.frames.length >= historyPageEvents || this.#dropped) continue;
+        const status = page.status !== null && isFinalTask(page.status) ? page.status : this.#end;
+        return status === null ? this.goLive() : this.#finish(status);
+      }
+    } catch (error) {
+      this.close(`the history cannot be read now: ${(error as Error).message}`);
     }
   }
 
@@ -73,43 +83,55 @@ export class EventStream {
   goLive(): void {
     this.#live = true;
     const held = this.#held;
-    this.#held = [];
+    this.#forgetHeld();
     this.#sendLive(held);
   }
 
   /** A sign of life; a client that has taken nothing for too long is dropped. */
   heartbeat(): void {
-    if (this.#response.writableLength === 0) this.#drainedAt = performance.now();
-    else if (performance.now() - this.#drainedAt > this.#limits.streamStallMs) {
-      this.#response.destroy();
-      return;
-    }
-    this.#write(": heartbeat\n\n");
-  }
-
-  cut(): void {
-    this.close("this client reads too slowly");
+    const isStalled =
+      this.#response.writableLength > 0 && performance.now() - this.#takenAt > this.#limits.streamStallMs;
+    if (isStalled) this.#response.destroy();
+    else this.#write(": heartbeat\n\n");
   }
 
   /** Ends with a word about how to go on. */
   close(why: string): void {
     if (!this.isOpen) return;
+    this.#complain(why, this.#last);
     this.#write(`: ${why}; go on with Last-Event-ID: ${this.#last}\n\n`);
     this.#response.end();
     const timer = setTimeout(() => this.#response.destroy(), farewellMs);
     this.#response.once("close", () => clearTimeout(timer));
   }
 
-  #nextPage(read: ReadHistory): Promise<HistoryPage> {
+  #nextPage(): Promise<HistoryPage> {
+    this.#forgetHeld();
+    return this.#read(this.#last);
+  }
+
+  #hold(frame: Frame): void {
+    this.#heldBytes += frame.text.length;
+    if (this.#heldBytes <= this.#limits.streamBufferBytes) this.#held.push(frame);
+    else this.#dropped = true;
+  }
+
+  #forgetHeld(): void {
     this.#held = [];
+    this.#heldBytes = 0;
     this.#dropped = false;
-    return read(this.#last);
   }
 
   #sendLive(frames: readonly Frame[]): void {
     this.#send(frames);
     if (this.#end !== null) this.#finish(this.#end);
-    else if (this.#response.writableLength > this.#limits.streamBufferBytes) this.cut();
+    else if (this.#response.writableLength > this.#limits.streamBufferBytes) this.#fallBehind();
+  }
+
+  /** The client takes less than is committed: it gets no more until it has taken what it was sent. */
+  #fallBehind(): void {
+    this.#live = false;
+    void this.follow({ frames: [], status: null });
   }
 
   #send(frames: readonly Frame[]): void {
@@ -129,7 +151,7 @@ export class EventStream {
   }
 
   #write(text: string): void {
-    if (this.isOpen) this.#response.write(text);
+    if (this.isOpen) this.#response.write(text, this.#onTaken);
   }
 
   /** False: the client took nothing in time. */

@@ -25,7 +25,7 @@ export class EventStreams {
   readonly #log: Log;
   /** By task UUID, or `everything`. */
   readonly #byTopic = new Map<string, Set<EventStream>>();
-  #open = 0;
+  #count = 0;
   #unsubscribe: (() => void) | null = null;
   #heartbeat: NodeJS.Timeout | null = null;
 
@@ -37,36 +37,26 @@ export class EventStreams {
   }
 
   get size(): number {
-    return this.#open;
+    return this.#count;
   }
 
   /** @throws TaskerError `task_not_found`; HttpError `too_many_streams` */
   async openTask(reply: FastifyReply, id: string, after: number): Promise<void> {
-    const read = async (from: number): Promise<HistoryPage | null> => {
+    const read = async (from: number): Promise<HistoryPage> => {
       const page = await this.#reader.eventRows(id, from, historyPageEvents);
-      return page && { frames: page.events.map(toFrame), status: page.status };
+      if (page === null) throw taskNotFound(id);
+      return { frames: page.events.map(toFrame), status: page.status };
     };
-    const stream = this.#admit(reply, id, after);
-    // Registered before the first read: what is committed meanwhile is held, so nothing falls between the two.
-    const first = await read(after).catch((error: Error) => this.#refuse(stream, id, error));
-    if (first === null) return this.#refuse(stream, id, taskNotFound(id));
-    this.#begin(reply);
-    this.#follow(stream, first, async (from) => (await read(from)) ?? { frames: [], status: null });
+    await this.#open(reply, id, after, read);
   }
 
   /** @param after null: from now on @throws HttpError `too_many_streams` */
   async openAll(reply: FastifyReply, after: number | null): Promise<void> {
     const read = async (from: number): Promise<HistoryPage> => {
       const events = await this.#reader.allEventRows(from, historyPageEvents);
-      // A task that ends does not end this stream.
-      return { frames: events.map((event) => ({ ...toFrame(event), end: null })), status: null };
+      return { frames: events.map((event) => withoutEnd(toFrame(event))), status: null };
     };
-    const stream = this.#admit(reply, everything, after ?? 0);
-    const first =
-      after === null ? null : await read(after).catch((error: Error) => this.#refuse(stream, everything, error));
-    this.#begin(reply);
-    if (first === null) stream.goLive();
-    else this.#follow(stream, first, read);
+    await this.#open(reply, everything, after, read);
   }
 
   /** Ends every stream; clients may come back to another orchestrator, or to this one after its restart. */
@@ -77,30 +67,43 @@ export class EventStreams {
     this.#rest();
   }
 
-  #admit(reply: FastifyReply, topic: string, after: number): EventStream {
-    if (this.#open >= this.#limits.streams) {
-      throw new HttpError(
-        "too_many_streams",
-        `${this.#limits.streams} event streams are open, which is the limit`,
-        "Close some, or read `GET /v1/tasks/{id}/events` from time to time.",
-      );
-    }
-    const stream = new EventStream(reply.raw, after, this.#limits);
+  /** Listens before it reads: what is committed meanwhile is held, so that nothing falls between the two. */
+  async #open(reply: FastifyReply, topic: string, after: number | null, read: ReadHistory): Promise<void> {
+    this.#assertRoom();
+    const stream = new EventStream(reply.raw, after ?? 0, read, this.#limits, (reason, last) =>
+      this.#log.info("http.stream_closed", { request: reply.request.id, topic, reason, last }),
+    );
+    this.#add(stream, topic);
+    reply.raw.once("close", () => this.#remove(stream, topic));
+    const first = after === null ? null : await read(after).catch((error: Error) => this.#refuse(stream, topic, error));
+    this.#begin(reply);
+    if (first === null) stream.goLive();
+    else void stream.follow(first);
+  }
+
+  #assertRoom(): void {
+    if (this.#count < this.#limits.streams) return;
+    throw new HttpError(
+      "too_many_streams",
+      `${this.#limits.streams} event streams are open, which is the limit`,
+      "Close some, or read `GET /v1/tasks/{id}/events` from time to time.",
+    );
+  }
+
+  #add(stream: EventStream, topic: string): void {
     const streams = this.#byTopic.get(topic) ?? new Set();
     this.#byTopic.set(topic, streams.add(stream));
-    this.#open++;
+    this.#count++;
     this.#unsubscribe ??= this.#commands.subscribe((rows, ids) => this.#distribute(rows, ids));
     this.#heartbeat ??= setInterval(() => this.#beat(), this.#limits.streamHeartbeatMs).unref();
-    reply.raw.once("close", () => this.#remove(stream, topic));
-    return stream;
   }
 
   #remove(stream: EventStream, topic: string): void {
     const streams = this.#byTopic.get(topic);
     if (!streams?.delete(stream)) return;
     if (streams.size === 0) this.#byTopic.delete(topic);
-    this.#open--;
-    if (this.#open === 0) this.#rest();
+    this.#count--;
+    if (this.#count === 0) this.#rest();
   }
 
   #refuse(stream: EventStream, topic: string, error: Error): never {
@@ -126,13 +129,6 @@ export class EventStreams {
     reply.raw.write(`retry: ${reconnectMs}\n\n`);
   }
 
-  #follow(stream: EventStream, first: HistoryPage, read: ReadHistory): void {
-    stream.follow(first, read).catch((error: Error) => {
-      this.#log.warn("http.stream_failed", { error: error.message });
-      stream.close("the history cannot be read now");
-    });
-  }
-
   #distribute(rows: readonly HistoryRow[], ids: ReadonlyMap<number, string>): void {
     const all = this.#byTopic.get(everything);
     const forAll: Frame[] = [];
@@ -143,7 +139,7 @@ export class EventStreams {
       if (own === undefined && all === undefined) continue;
       const frames = historyEvents(row, taskUuid).map(toFrame);
       if (own !== undefined) for (const stream of own) stream.offer(frames);
-      if (all !== undefined) for (const frame of frames) forAll.push({ ...frame, end: null });
+      if (all !== undefined) forAll.push(...frames.map(withoutEnd));
     }
     if (all !== undefined && forAll.length > 0) for (const stream of all) stream.offer(forAll);
   }
@@ -151,4 +147,9 @@ export class EventStreams {
   #beat(): void {
     for (const streams of this.#byTopic.values()) for (const stream of streams) stream.heartbeat();
   }
+}
+
+/** A task that ends does not end a stream over all tasks. */
+function withoutEnd(frame: Frame): Frame {
+  return frame.end === null ? frame : { ...frame, end: null };
 }
