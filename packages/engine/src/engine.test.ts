@@ -15,6 +15,7 @@ import {
   type StepSketch,
 } from "@tasker/testkit";
 import { afterEach, describe, expect, it } from "vitest";
+import type { EngineSettings } from "./domain/limits.ts";
 import { Engine } from "./engine.ts";
 import type { SubmitOutcome, SubmitTask } from "./lifecycle/submit-tasks.ts";
 import type { HistoryRow, StepRequest, Store, Transition, WorkerInfo } from "./ports.ts";
@@ -32,6 +33,8 @@ async function startEngine(
     worker?: Partial<WorkerInfo> | null;
     file?: string;
     store?: (real: Store) => Store;
+    settings?: Partial<EngineSettings>;
+    wallMs?: number;
   } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), "tasker-engine-"));
@@ -39,18 +42,13 @@ async function startEngine(
   const file = options.file ?? join(folder, "tasker.db");
   const real = await openStore({ database: file });
   opened.push(() => real.close());
-  const clock = new FakeClock();
+  const clock = new FakeClock(1_000, options.wallMs);
   const log = new RecordingLog();
   const executor = new RecordingExecutor();
   const history: (Transition & { seq: number })[] = [];
-  const engine = new Engine({
-    store: options.store?.(real) ?? real,
-    clock,
-    random: new SeededRandom(1),
-    log,
-    scheduler: clock,
-    compileSchema: () => () => [],
-  });
+  const store = options.store?.(real) ?? real;
+  const ports = { store, clock, random: new SeededRandom(1), log, scheduler: clock, compileSchema: () => () => [] };
+  const engine = new Engine(ports, options.settings);
   engine.onHistory((rows: readonly HistoryRow[]) => {
     for (const row of rows)
       for (const [i, transition] of row.transitions.entries()) history.push({ ...transition, seq: row.seq + i });
@@ -552,36 +550,127 @@ describe("a restart", () => {
   });
 });
 
+/** A store whose commits fail while `state.fails` is set. */
+function failingStore(state: { fails: boolean }): (real: Store) => Store {
+  return (real) =>
+    new Proxy(real, {
+      get: (target, name) => {
+        if (name === "commit" && state.fails) {
+          return () => {
+            throw new StoreError("full", "no space");
+          };
+        }
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+}
+
+describe("a clock that was set back", () => {
+  it("delays a retry by no more than its backoff", async () => {
+    const steps: StepSketch[] = [{ name: "a", retry: { base_ms: 2_000 } }];
+    const before = await startEngine({ steps });
+    await before.submit();
+    await before.answer(failed(before.take()[0]!));
+    await before.stop();
+    const after = await startEngine({ steps, file: before.file, wallMs: Date.UTC(2029, 11, 31) });
+    await after.clock.advance(1_900);
+    expect(after.take()).toEqual([]);
+    await after.clock.advance(200);
+    expect(names(after.take())).toEqual(["a"]);
+  });
+});
+
 describe("a failed commit", () => {
   it("stores nothing, answers with an error, and goes on from the store", async () => {
-    let fail = false;
-    const kit = await startEngine({
-      steps: chain(2),
-      store: (real) =>
-        new Proxy(real, {
-          get: (target, name) => {
-            if (name === "commit" && fail) {
-              return () => {
-                throw new StoreError("full", "no space");
-              };
-            }
-            const value = Reflect.get(target, name);
-            return typeof value === "function" ? value.bind(target) : value;
-          },
-        }),
-    });
+    const state = { fails: false };
+    const kit = await startEngine({ steps: chain(2), store: failingStore(state) });
     await kit.submit();
     const [first] = kit.take();
-    fail = true;
+    state.fails = true;
     const refused = kit.engine.submit([submission("{}", {})]);
     refused.catch(() => {});
     kit.engine.workerEvents.resultsArrived("w1-00000000", [completed(first!)]);
     await kit.clock.settle();
     await expect(refused).rejects.toMatchObject({ code: "storage_full" });
+    await kit.clock.advance(1_000);
     expect(kit.executor.acknowledged).toEqual([]);
-    fail = false;
-    await kit.answer(completed(first!));
+    state.fails = false;
+    await kit.clock.advance(5_000);
     expect(kit.executor.acknowledged).toEqual([first!.leaseId]);
     expect(names(kit.take())).toEqual(["s2"]);
+    expect(kit.story()).toContain("s1 in_progress->completed");
+  });
+
+  it("loses nothing that executors say only once", async () => {
+    const state = { fails: false };
+    const steps: StepSketch[] = [{ name: "lost" }, { name: "missing" }, { name: "rejected", on_lost: "hold" }];
+    const kit = await startEngine({ steps, store: failingStore(state), worker: { capacity: 2 } });
+    await kit.join({ key: "w2-00000000", workerId: "w2", capacity: 1 });
+    await kit.submit();
+    const [, missing, rejected] = kit.take();
+    state.fails = true;
+    kit.engine.workerEvents.leasesMissing("w1-00000000", [missing!.leaseId]);
+    kit.engine.workerEvents.leasesRejected("w1-00000000", [rejected!.leaseId], "draining");
+    kit.engine.workerEvents.workerLost("w2-00000000", "killed");
+    await kit.clock.settle();
+    kit.story();
+    state.fails = false;
+    await kit.clock.advance(100);
+    expect(kit.story()).toEqual([
+      "missing in_progress->ready batch_lost",
+      "rejected in_progress->ready rejected: draining",
+    ]);
+    await kit.clock.advance(10_250);
+    expect(kit.story()).toEqual(["lost in_progress->ready worker_lost"]);
+    expect(kit.engine.workers().map(({ inFlight }) => inFlight)).toEqual([0]);
+  });
+
+  it("leaves no ready step waiting for somebody to come by", async () => {
+    const state = { fails: false };
+    const kit = await startEngine({ steps: [{ name: "a" }], store: failingStore(state), worker: null });
+    await kit.submit();
+    state.fails = true;
+    await kit.join();
+    state.fails = false;
+    await kit.clock.advance(100);
+    expect(names(kit.take())).toEqual(["a"]);
+  });
+
+  it("keeps each lease with the session that holds it", async () => {
+    const state = { fails: false };
+    const kit = await startEngine({ steps: [{ name: "a" }], store: failingStore(state) });
+    await kit.submit();
+    state.fails = true;
+    kit.engine.workerEvents.workerJoined(buildWorker(kit.executor, { key: "w1-11111111" }));
+    kit.engine.workerEvents.leasesRejected("w1-11111111", ["none"], "malformed");
+    void kit.engine.submit([submission("{}", {})]).catch(() => {});
+    await kit.clock.settle();
+    const [before, after] = kit.engine.workers();
+    expect([before!.info.key, before!.steps.size]).toEqual(["w1-00000000", 1]);
+    expect([after!.info.key, after!.steps.size]).toEqual(["w1-11111111", 0]);
+  });
+});
+
+describe("a context", () => {
+  it("larger than the payload cache reaches its steps in the turn of its submission", async () => {
+    const kit = await startEngine({ steps: chain(2), settings: { payloadCacheBytes: 0 } });
+    await kit.submit('{"big":true}');
+    const [first] = kit.take();
+    expect(first!.context).toBe('{"big":true}');
+    await kit.answer(completed(first!, "1"));
+    expect(kit.take()[0]).toMatchObject({ context: '{"big":true}', previousResults: '{"s1":1}' });
+  });
+});
+
+describe("a pause of the orchestrator", () => {
+  it("lets no lease lapse: what workers said in the meantime is read first", async () => {
+    const kit = await startEngine({ steps: [{ name: "pay", on_lost: "hold", timeout_ms: 10_000 }] });
+    await kit.submit();
+    const [pay] = kit.take();
+    kit.clock.pause(60_000);
+    await kit.clock.advance(1);
+    await kit.answer(completed(pay!));
+    expect(kit.story().slice(-2)).toEqual(["pay in_progress->completed", "task in_progress->completed"]);
   });
 });

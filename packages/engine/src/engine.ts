@@ -4,7 +4,7 @@
  * before the row that justifies it is durable. It imports no driver, socket or clock.
  */
 import { TaskerError } from "./domain/errors.ts";
-import { defaultEngineSettings, type EngineSettings, sweepIntervalMs } from "./domain/limits.ts";
+import { defaultEngineSettings, type EngineSettings, failurePauseMs, sweepIntervalMs } from "./domain/limits.ts";
 import { compilePlan, type Plan } from "./domain/plan.ts";
 import { PlanRegistry } from "./domain/plan-registry.ts";
 import type { CompileSchema, Template } from "./domain/template.ts";
@@ -63,6 +63,9 @@ export class Engine {
   #scheduled = false;
   #running: Promise<void> | null = null;
   #sweepAt = 0;
+  /** Turns that failed since the last that did not. */
+  #failures = 0;
+  #resumeAt = Number.NEGATIVE_INFINITY;
   #fatal: (error: Error) => void = () => {};
   /** Settles with the error when the engine has to give up: durability is in doubt. */
   readonly failed: Promise<Error>;
@@ -87,11 +90,11 @@ export class Engine {
 
   /** Loads the templates and the active tasks. @throws StoreError, Error when the store cannot be read */
   async start(): Promise<void> {
-    const { store, clock, log, compileSchema } = this.#ports;
+    const { store, log, compileSchema } = this.#ports;
     for (const { templateId, template } of await store.templates()) {
       this.#world.plans.add(compilePlan(templateId, template, compileSchema));
     }
-    await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+    await this.#recover();
     this.#state = "running";
     log.info("engine.started", { active_tasks: this.#world.memory.tasks.size });
     this.#schedule();
@@ -213,8 +216,13 @@ export class Engine {
 
   #schedule(): void {
     if (this.#scheduled || this.#running !== null || this.#state !== "running") return;
+    const { clock, scheduler } = this.#ports;
+    if (clock.monotonicMs() < this.#resumeAt) {
+      scheduler.wakeAt(this.#resumeAt, () => this.#schedule());
+      return;
+    }
     this.#scheduled = true;
-    this.#ports.scheduler.soon(() => {
+    scheduler.soon(() => {
       this.#scheduled = false;
       if (this.#state === "running" && this.#running === null) this.#running = this.#runTurn();
     });
@@ -228,11 +236,12 @@ export class Engine {
       await this.#decide(turn, inputs);
       if (!turn.isEmpty) await this.#commit(turn);
       this.#release(turn);
+      this.#failures = 0;
     } catch (error) {
       await this.#giveUp(inputs, error as Error);
     }
     this.#running = null;
-    if (!this.#inbox.isEmpty) this.#schedule();
+    if (!this.#inbox.isEmpty || this.#failures > 0) this.#schedule();
     else this.#wakeLater();
   }
 
@@ -244,7 +253,7 @@ export class Engine {
     for (const input of inputs) this.#take(turn, input, keys, leases);
     releaseDueSteps(world, turn, world.settings.turnWeight);
     if (turn.now >= this.#sweepAt) {
-      expireLeases(world, turn);
+      expireLeases(world, turn, turn.now - this.#sweepAt);
       this.#sweepAt = turn.now + sweepIntervalMs;
     }
     if (world.metrics.steps.ready > 0) leaseReadySteps(world, turn);
@@ -328,22 +337,34 @@ export class Engine {
     for (const listener of this.#listeners) listener(turn.history, ids);
   }
 
-  /** A failed turn: nothing of it is stored, so memory is wrong and is read again. After `io` nobody knows: stop. */
+  /**
+   * A failed turn: nothing of it is stored, so memory is wrong and is read again. What clients asked for is refused; what
+   * executors said they say only once, so it waits for the next turn. After `io` nobody knows what is durable: stop.
+   */
   async #giveUp(inputs: readonly Input[], error: Error): Promise<void> {
-    const { store, clock, log } = this.#ports;
+    const { clock, log } = this.#ports;
     this.#world.metrics.failedCommits++;
     log.error("turn.failed", { error: error.message, failure: error instanceof StoreError ? error.failure : "engine" });
     refuse(inputs, storageError(error));
     const recoverable = error instanceof StoreError && error.failure !== "io";
     try {
       if (!recoverable) throw error;
-      await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+      await this.#recover();
+      this.#inbox.putBack(inputs);
+      const pauseMs = Math.min(failurePauseMs.first * 2 ** this.#failures++, failurePauseMs.longest);
+      this.#resumeAt = clock.monotonicMs() + pauseMs;
     } catch (fatal) {
       this.#state = "failed";
       refuse(this.#inbox.take(Number.POSITIVE_INFINITY), storageError(error));
       log.error("engine.failed", { error: (fatal as Error).message, stack: (fatal as Error).stack });
       this.#fatal(fatal as Error);
     }
+  }
+
+  async #recover(): Promise<void> {
+    const { store, clock } = this.#ports;
+    await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+    this.#sweepAt = clock.monotonicMs() + sweepIntervalMs;
   }
 
   /** Nothing to do now: the next turn is when a step wakes or a lease may lapse. */

@@ -44,6 +44,11 @@ export class Inbox {
     if (input.kind === "submit") this.pendingSubmissions += input.tasks.length;
   }
 
+  /** What a failed turn had taken and nobody else will say again, before all that came since. */
+  putBack(inputs: readonly Input[]): void {
+    this.#inputs = [...inputs.filter((input) => !("answer" in input)), ...this.#inputs];
+  }
+
   /** The oldest inputs, up to `weight` tasks and results, but at least one. */
   take(weight: number): readonly Input[] {
     let count = 0;

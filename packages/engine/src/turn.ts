@@ -35,6 +35,8 @@ export class Turn {
   readonly newTasks: TaskRow[] = [];
   readonly taskUpdates: TaskUpdate[] = [];
   readonly assignments: Assignment[] = [];
+  /** Tasks that did not exist before. */
+  readonly created: Task[] = [];
   /** Tasks whose situation changed: each is looked at once for its end. */
   readonly touched = new Set<Task>();
   /** Leases that had their answer in this turn, to know its double. */
@@ -117,6 +119,7 @@ export class Turn {
   /** After the commit: memory agrees with the rows again, and everybody hears what they were waiting for. */
   release(memory: Memory, batchBytes: number): void {
     for (const step of this.#dirty) settle(memory, step);
+    for (const task of this.created) settleContext(memory, task);
     for (const effect of this.#effects) effect();
     for (const [worker, leaseIds] of this.#acks) worker.info.executor.acknowledge(worker.info.key, leaseIds);
     for (const [worker, leaseIds] of this.#cancels) worker.info.executor.cancel(worker.info.key, leaseIds, "cancelled");
@@ -149,6 +152,11 @@ function settle(memory: Memory, step: Step): void {
     if (memory.tasks.has(step.task.id)) memory.payloads.set(step, step.output);
     step.output = null;
   }
+}
+
+function settleContext(memory: Memory, task: Task): void {
+  if (memory.tasks.has(task.id)) memory.payloads.set(task, task.context!);
+  task.context = null;
 }
 
 function append(lists: Map<Worker, string[]>, worker: Worker, leaseId: string): void {

@@ -49,6 +49,11 @@ export class FakeClock implements Clock, Scheduler {
     }
   }
 
+  /** The process stands still: time passes and nothing runs. */
+  pause(forMs: number): void {
+    this.#now += forMs;
+  }
+
   /** Moves time on, stopping wherever somebody wanted to wake. */
   async advance(byMs: number): Promise<void> {
     const end = this.#now + byMs;

@@ -38,3 +38,6 @@ export const defaultEngineSettings: EngineSettings = {
 
 /** The sweep over leased steps that enforces timeouts runs this often at most. */
 export const sweepIntervalMs = 250;
+
+/** After a commit has failed the next turn waits this long; twice as long after each further failure, up to the second. */
+export const failurePauseMs = { first: 100, longest: 5_000 } as const;

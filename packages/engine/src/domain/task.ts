@@ -62,6 +62,8 @@ export class Task {
   readonly priority: number;
   readonly createdAt: number;
   status: TaskStatus = "in_progress";
+  /** Only from the submission to its commit; after that the payload cache or the store has it. */
+  context: string | null = null;
   /** By position; null is a step nothing has happened to. */
   readonly steps: (Step | null)[];
   completed = 0;

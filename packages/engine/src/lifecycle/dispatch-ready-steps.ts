@@ -3,7 +3,7 @@
  * requests, once all the payloads that they carry are at hand.
  */
 import { ancestorsOf } from "../domain/plan.ts";
-import type { Step } from "../domain/task.ts";
+import type { Step, Task } from "../domain/task.ts";
 import type { World } from "../memory.ts";
 import { leaseIdOf, type PayloadRequest, type Payloads, type StepRequest } from "../ports.ts";
 import type { Worker } from "../roster.ts";
@@ -36,7 +36,7 @@ export function missingPayloads(world: World, turn: Turn): PayloadRequest | null
     for (const step of assignment.steps) {
       const results = resultsFor(step);
       assignment.results.push(results);
-      if (payloads.get(step.task) === undefined) taskIds.add(step.taskId);
+      if (step.task.context === null && payloads.get(step.task) === undefined) taskIds.add(step.taskId);
       for (const parent of results) {
         if (parent.output === null && payloads.get(parent) === undefined) stepIds.add(parent.stepId);
       }
@@ -84,7 +84,7 @@ function request(world: World, step: Step, results: readonly Step[], loaded: Pay
     stepName: plan.name,
     handler: plan.handler,
     staticJson: plan.staticJson,
-    context: world.memory.payloads.get(task) ?? required(loaded?.contexts.get(task.taskId), task.id),
+    context: required(contextOf(world, task, loaded), task.id),
     previousResults: previousResults(world, results, loaded),
     leaseId: step.leaseId!,
     attempt: step.attempt,
@@ -93,6 +93,10 @@ function request(world: World, step: Step, results: readonly Step[], loaded: Pay
     idempotencyKey: `${task.id}:${plan.name}`,
     taskUuid: task.id,
   };
+}
+
+function contextOf(world: World, task: Task, loaded: Payloads | null): string | undefined {
+  return task.context ?? world.memory.payloads.get(task) ?? loaded?.contexts.get(task.taskId);
 }
 
 function previousResults(world: World, results: readonly Step[], loaded: Payloads | null): string {

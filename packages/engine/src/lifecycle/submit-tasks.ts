@@ -67,7 +67,8 @@ export function submitTask(
   if (row.idempotencyKey !== null) knownKeys.set(row.idempotencyKey, row);
   const task = new Task(row.taskId, row.id, plan, row.priority, row.createdAt);
   world.memory.tasks.set(task.id, task);
-  world.memory.payloads.set(task, row.context);
+  task.context = row.context;
+  turn.created.push(task);
   world.metrics.tasks.submitted++;
   turn.note(task, {
     step: null,

@@ -2,12 +2,16 @@
  * Enforces attempt timeouts that the worker did not, and the grace of leases whose worker has not come back after a
  * restart. A sweep over what is leased: that is bounded by the workers' slots, so no step needs a timer of its own.
  */
+
+import { sweepIntervalMs } from "../domain/limits.ts";
 import type { Step } from "../domain/task.ts";
 import type { World } from "../memory.ts";
 import type { Turn } from "../turn.ts";
 import { loseAttempt } from "./revoke-leases.ts";
 
-export function expireLeases(world: World, turn: Turn): void {
+/** @param lateMs how much later than planned this sweep is */
+export function expireLeases(world: World, turn: Turn, lateMs: number): void {
+  if (lateMs > sweepIntervalMs) forgivePause(world, lateMs);
   for (const worker of world.roster.all()) {
     for (const step of overdue(worker.steps, turn.now)) {
       turn.cancel(worker, step.leaseId!);
@@ -19,6 +23,16 @@ export function expireLeases(world: World, turn: Turn): void {
     warn(world, step, "worker_lost");
     loseAttempt(world, turn, step, "worker_lost");
   }
+}
+
+/**
+ * The orchestrator itself stood still (SIGSTOP, a laptop asleep, a slow disk). Answers may wait to be read: no lease
+ * lapses because of that time.
+ */
+function forgivePause(world: World, lateMs: number): void {
+  world.log.warn("engine.paused", { paused_ms: Math.round(lateMs) });
+  for (const worker of world.roster.all()) for (const step of worker.steps) step.deadline += lateMs;
+  for (const step of world.memory.orphans) step.deadline += lateMs;
 }
 
 function overdue(steps: ReadonlySet<Step>, now: number): Step[] {

@@ -12,7 +12,7 @@ const pageSize = 2_000;
 
 /** Builds `world.memory` anew. @param now monotonic milliseconds @param at wall-clock milliseconds */
 export async function recover(world: World, store: Store, at: number, now: number): Promise<void> {
-  const owners = connectedWorkers(world);
+  const findHolder = leaseHolders(world);
   const memory = new Memory(await store.sequences(), world.settings.payloadCacheBytes);
   world.memory = memory;
   for (const state of Object.keys(world.metrics.steps) as (keyof typeof world.metrics.steps)[])
@@ -21,7 +21,7 @@ export async function recover(world: World, store: Store, at: number, now: numbe
   const ready: Step[] = [];
   for (let after = 0; ; ) {
     const page = await store.activeTasks(after, pageSize);
-    for (const stored of page) restoreTask(world, stored, owners, at, now, ready);
+    for (const stored of page) restoreTask(world, stored, findHolder, at, now, ready);
     if (page.length < pageSize) break;
     after = page[page.length - 1]!.task.taskId;
   }
@@ -29,15 +29,25 @@ export async function recover(world: World, store: Store, at: number, now: numbe
   for (const step of ready) enqueue(world, step, now);
 }
 
-/** Workers that stayed connected, by the name that the rows have. */
-function connectedWorkers(world: World): Map<string, Worker> {
-  return new Map([...world.roster.all()].map((worker) => [worker.info.workerId, worker]));
+/** Finds the connected worker that holds a lease; undefined when there is none. */
+type FindHolder = (leaseId: string | null, workerId: string | null) => Worker | undefined;
+
+/** A lease that the failed turn had ended is in no list any more; its row still names the worker. */
+function leaseHolders(world: World): FindHolder {
+  const byLease = new Map<string | null, Worker>();
+  const byName = new Map<string | null, Worker>();
+  for (const worker of world.roster.all()) {
+    byName.set(worker.info.workerId, worker);
+    for (const leaseId of worker.revokedLeases) byLease.set(leaseId, worker);
+    for (const { leaseId } of worker.steps) byLease.set(leaseId, worker);
+  }
+  return (leaseId, workerId) => byLease.get(leaseId) ?? byName.get(workerId);
 }
 
 function restoreTask(
   world: World,
   stored: StoredTask,
-  owners: ReadonlyMap<string, Worker>,
+  findHolder: FindHolder,
   at: number,
   now: number,
   ready: Step[],
@@ -46,7 +56,7 @@ function restoreTask(
   const task = new Task(taskId, id, world.plans.byId(templateId), priority, createdAt);
   task.status = status;
   world.memory.tasks.set(id, task);
-  for (const row of stored.steps) restoreStep(world, task, row, owners, at, now, ready);
+  for (const row of stored.steps) restoreStep(world, task, row, findHolder, at, now, ready);
   for (const step of task.steps) if (step?.state === "completed") satisfy(task, step);
   for (const index of task.plan.roots) task.step(index);
   for (const step of task.steps)
@@ -57,7 +67,7 @@ function restoreStep(
   world: World,
   task: Task,
   row: StoredTask["steps"][number],
-  owners: ReadonlyMap<string, Worker>,
+  findHolder: FindHolder,
   at: number,
   now: number,
   ready: Step[],
@@ -98,18 +108,25 @@ function restoreStep(
   task.count(state, 1);
   world.metrics.steps[state]++;
   if (leaseId !== null && !answered) world.memory.leased.set(stepId, step);
-  if (state === "in_progress") restoreLease(world, step, owners.get(workerId ?? ""), now);
+  if (state === "in_progress") restoreLease(world, step, findHolder(leaseId, workerId), now);
   if (state === "ready") ready.push(step);
   if (state === "waiting_for_retry") {
-    step.deadline = now + Math.max(0, (wakeAt ?? at) - at);
+    step.deadline = now + remainingDelay(step, at);
     world.memory.timers.push(step);
   }
+}
+
+/** Never longer than it was in the beginning: the wall clock may have been set back in the meantime. */
+function remainingDelay({ wakeAt, finishedAt }: Step, at: number): number {
+  if (wakeAt === null) return 0;
+  return Math.max(0, Math.min(wakeAt - at, wakeAt - (finishedAt ?? at)));
 }
 
 function restoreLease(world: World, step: Step, owner: Worker | undefined, now: number): void {
   if (owner !== undefined) {
     step.owner = owner;
     owner.steps.add(step);
+    owner.revokedLeases.delete(step.leaseId!);
     step.deadline = now + (step.leaseMs ?? step.plan.timeoutMs + world.settings.timeoutSlackMs);
   } else {
     world.memory.orphans.add(step);

@@ -49,6 +49,7 @@ export function loseAttempt(
 /** Sleeps until the next attempt. @param delayMs null: by the step's backoff */
 export function waitForRetry(world: World, turn: Turn, step: Step, delayMs: number | null, cause: Cause): void {
   const delay = delayMs ?? backoffMs(step.plan.retry, step.attempt, world.random.uniform());
+  step.finishedAt = turn.at;
   step.wakeAt = turn.at + delay;
   step.deadline = turn.now + delay;
   moveStep(world, turn, step, "waiting_for_retry", cause);
