@@ -8,57 +8,27 @@
  * and gets no new steps then. Every lease of a joined session is held, or reported missing, or revoked by its loss.
  */
 import type { Batch, Executor, Log, WorkerEvents, WorkerInfo } from "@tasker/engine";
-import {
-  type ControlMessage,
-  encodeBatch,
-  encodeControl,
-  type HeartbeatMessage,
-  type HelloMessage,
-  type RejectMessage,
-} from "@tasker/protocol";
-import type { Complaints } from "./complaints.ts";
-import type { ZeromqConfig } from "./config.ts";
-import { countOne, type ZeromqCounters } from "./counters.ts";
+import type { HeartbeatMessage, HelloMessage, RejectMessage } from "@tasker/protocol";
 import { Session } from "./session.ts";
-import type { Wire } from "./wire.ts";
+import { SessionSpeaker, type SpeakerPorts } from "./session-speaker.ts";
 
-export interface SessionPorts {
-  readonly config: ZeromqConfig;
+export interface SessionPorts extends SpeakerPorts {
   readonly events: WorkerEvents;
-  readonly wire: Wire;
   readonly log: Log;
-  /** Logs at a bounded rate: for what peers can cause as often as they like. */
-  readonly complaints: Complaints;
-  readonly counters: ZeromqCounters;
   /** What `WorkerInfo.executor` names. */
   readonly executor: Executor;
-  readonly orchestratorId: string;
-  /** One per start of the orchestrator, never used before. */
-  readonly epoch: string;
-  /** Awake time in milliseconds, see `awake-time.ts`. */
-  now(): number;
-  /** Runs `flush` once the current burst of calls is over. */
-  flushSoon(flush: () => void): void;
 }
-
-type Said = ControlMessage extends infer Message
-  ? Message extends ControlMessage
-    ? Omit<Message, "protocol_version" | "orchestrator_id" | "epoch">
-    : never
-  : never;
-
-/** Well below what a worker accepts in one list. */
-const leasesPerMessage = 1_000;
 
 export class Sessions {
   readonly #ports: SessionPorts;
   readonly #sessions = new Map<string, Session>();
   /** Joined sessions by worker id. */
   readonly #workers = new Map<string, Session>();
-  readonly #withAcks = new Set<Session>();
+  readonly #speaker: SessionSpeaker;
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
+    this.#speaker = new SessionSpeaker(ports);
   }
 
   /** Sessions that are subscribed, joined or both. */
@@ -82,7 +52,7 @@ export class Sessions {
     }
     session.subscriptions++;
     if (session.subscriptions > 1) return;
-    this.#sendUnsent(session);
+    this.#speaker.sendUnsent(session);
     this.#review(session);
   }
 
@@ -101,11 +71,11 @@ export class Sessions {
     const session = new Session(key);
     session.subscriptions = 1;
     this.#sessions.set(key, session);
-    this.#say(session, { type: "rehello", reason: "unknown_session" });
+    this.#speaker.say(session, { type: "rehello", reason: "unknown_session" });
   }
 
   #refuseUnknown(key: string): void {
-    this.#refuse(new Session(key), "too_many_sessions", `at most ${this.#ports.config.limits.maxSessions}`);
+    this.#speaker.refuse(new Session(key), "too_many_sessions", `at most ${this.#ports.config.limits.maxSessions}`);
   }
 
   // ------------------------------------------------------------------------------------------------------ messages
@@ -117,9 +87,13 @@ export class Sessions {
       return;
     }
     if (!message.protocols.includes("2.0")) {
-      this.#refuse(session, "protocol_version", `this orchestrator speaks 2.0; you speak ${message.protocols.join()}`);
+      this.#speaker.refuse(
+        session,
+        "protocol_version",
+        `this orchestrator speaks 2.0; you speak ${message.protocols.join()}`,
+      );
     } else if (!message.codecs.includes("json")) {
-      this.#refuse(session, "codec", `this orchestrator speaks json; you speak ${message.codecs.join()}`);
+      this.#speaker.refuse(session, "codec", `this orchestrator speaks json; you speak ${message.codecs.join()}`);
     } else if (session.hello !== null) {
       this.#helloAgain(session, session.hello, message);
     } else {
@@ -134,7 +108,10 @@ export class Sessions {
     if (session === undefined) return;
     if (session.hello === null || message.epoch !== this.#ports.epoch) {
       if (session.hello !== null) this.#hear(session);
-      this.#say(session, { type: "rehello", reason: session.hello === null ? "unknown_session" : "other_epoch" });
+      this.#speaker.say(session, {
+        type: "rehello",
+        reason: session.hello === null ? "unknown_session" : "other_epoch",
+      });
       return;
     }
     this.#hear(session);
@@ -162,7 +139,7 @@ export class Sessions {
   /** It speaks a version that we do not know: whatever it sent. */
   refuseVersion(key: string, detail: string): void {
     const session = this.#sessions.get(key);
-    if (session?.isSubscribed && session.hello === null) this.#refuse(session, "protocol_version", detail);
+    if (session?.isSubscribed && session.hello === null) this.#speaker.refuse(session, "protocol_version", detail);
   }
 
   bye(key: string): void {
@@ -189,7 +166,7 @@ export class Sessions {
     if (undelivered.length > 0) {
       session.deaf = true;
       this.#review(session);
-      this.#say(session, { type: "rehello", reason: "unconfirmed_batch" });
+      this.#speaker.say(session, { type: "rehello", reason: "unconfirmed_batch" });
     }
     if (undelivered.length + vanished.length === 0) return;
     const missing = [...undelivered, ...vanished];
@@ -209,7 +186,7 @@ export class Sessions {
     this.#workers.set(hello.worker_id, session);
     this.#ports.counters.sessionsJoined++;
     this.#ports.events.workerJoined(this.#workerInfo(session.key, hello));
-    this.#welcome(session);
+    this.#speaker.welcome(session);
   }
 
   /** The welcome was lost, or we asked: nothing changes, unless its terms did. */
@@ -227,7 +204,7 @@ export class Sessions {
     session.capacity = hello.capacity;
     this.#hear(session);
     this.#review(session);
-    this.#welcome(session);
+    this.#speaker.welcome(session);
   }
 
   /**
@@ -243,7 +220,7 @@ export class Sessions {
     }
     const until = holder.challenge?.until ?? this.#ports.now() + this.#ports.config.contestMs;
     holder.challenge = { challenger, hello, until };
-    this.#say(holder, { type: "rehello", reason: "duplicate_worker_id" });
+    this.#speaker.say(holder, { type: "rehello", reason: "duplicate_worker_id" });
   }
 
   /** First the new session joins with what it declares, so that only the rest is revoked with the old one. */
@@ -256,7 +233,7 @@ export class Sessions {
   #refuseChallenger(holder: Session): void {
     const { challenger, hello } = holder.challenge!;
     holder.challenge = null;
-    this.#refuse(challenger, "duplicate_worker_id", `${hello.worker_id} is connected as ${holder.key}`);
+    this.#speaker.refuse(challenger, "duplicate_worker_id", `${hello.worker_id} is connected as ${holder.key}`);
   }
 
   #lose(session: Session, reason: string): void {
@@ -267,7 +244,7 @@ export class Sessions {
       typeof item === "string" ? [] : item.steps.map((step) => step.leaseId),
     );
     session.forgetWorker();
-    this.#withAcks.delete(session);
+    this.#speaker.forget(session);
     if (this.#workers.get(workerId) === session) this.#workers.delete(workerId);
     if (!session.isSubscribed) this.#sessions.delete(session.key);
     counters.sessionsLost++;
@@ -321,8 +298,9 @@ export class Sessions {
       if (session.hello === null) continue;
       this.#endContest(session);
       if (session.hello === null || !session.isSubscribed) continue;
-      this.#sendUnsent(session);
-      if (this.#ports.now() - session.spokenAt >= this.#ports.config.heartbeatMs) this.#say(session, { type: "ping" });
+      this.#speaker.sendUnsent(session);
+      if (this.#ports.now() - session.spokenAt >= this.#ports.config.heartbeatMs)
+        this.#speaker.say(session, { type: "ping" });
     }
   }
 
@@ -351,24 +329,20 @@ export class Sessions {
       this.#ports.counters.batchesToLostWorkers++;
       return;
     }
-    if (session.unsent.length > 0 || !session.isSubscribed) session.unsent.push(batch);
-    else this.#sendBatch(session, batch);
+    this.#speaker.dispatch(session, batch);
   }
 
   acknowledge(key: string, leaseIds: readonly string[]): void {
     const session = this.#sessions.get(key);
     if (session === undefined || session.hello === null) return;
-    for (const lease of leaseIds) {
-      session.release(lease);
-      session.acks.push(lease);
-    }
-    if (this.#withAcks.size === 0) this.#ports.flushSoon(() => this.#flushAcks());
-    this.#withAcks.add(session);
+    this.#speaker.acknowledge(session, leaseIds);
   }
 
   /** The lease stays expected: its slot is free once the worker answers, or lists it no longer. */
   cancel(key: string, leaseIds: readonly string[], reason: string): void {
-    this.#order(key, { type: "cancel", lease_ids: leaseIds, reason });
+    const session = this.#sessions.get(key);
+    if (session !== undefined && session.hello !== null)
+      this.#speaker.order(session, { type: "cancel", lease_ids: leaseIds, reason });
   }
 
   drain(key: string, reason: string): void {
@@ -376,101 +350,13 @@ export class Sessions {
     if (session === undefined || session.hello === null) return;
     session.draining = true;
     this.#review(session);
-    this.#order(key, { type: "drain", reason });
+    this.#speaker.order(session, { type: "drain", reason });
   }
 
   /** Sends what may be sent at once. */
   flush(): void {
-    this.#flushAcks();
-    for (const session of this.#sessions.values()) if (session.isSubscribed) this.#sendUnsent(session);
-  }
-
-  // -------------------------------------------------------------------------------------------------------- sending
-
-  #sendBatch(session: Session, batch: Batch): void {
-    const { wire, counters } = this.#ports;
-    const seq = session.assign(batch, this.#ports.now());
-    counters.batchesOut++;
-    session.spokenAt = this.#ports.now();
-    wire.send(encodeBatch(batch, session.key, seq), () => {
-      counters.sendsRefused++;
-      session.unassign(batch, seq);
-      if (session.hello !== null) session.unsent.push(batch);
-    });
-  }
-
-  #sendUnsent(session: Session): void {
-    if (session.unsent.length === 0) return;
-    const items = session.unsent;
-    session.unsent = [];
-    for (const item of items) {
-      if (typeof item === "string") this.#sendOrder(session, item);
-      else this.#sendBatch(session, item);
-    }
-  }
-
-  #flushAcks(): void {
-    const sessions = [...this.#withAcks];
-    this.#withAcks.clear();
-    for (const session of sessions) {
-      const acks = session.acks;
-      session.acks = [];
-      // A lost ack is harmless: the worker sends the result again, and the engine acknowledges it again.
-      for (let from = 0; from < acks.length; from += leasesPerMessage)
-        this.#say(session, { type: "result_ack", lease_ids: acks.slice(from, from + leasesPerMessage) });
-    }
-  }
-
-  /** Something that the worker must be told, if not now, then later. */
-  #order(key: string, said: Said): void {
-    const session = this.#sessions.get(key);
-    if (session === undefined || session.hello === null) return;
-    const frame = this.#frame(session, said);
-    if (session.unsent.length > 0 || !session.isSubscribed) session.unsent.push(frame);
-    else this.#sendOrder(session, frame);
-  }
-
-  #sendOrder(session: Session, frame: string): void {
-    session.spokenAt = this.#ports.now();
-    this.#ports.wire.send(frame, () => {
-      this.#ports.counters.sendsRefused++;
-      if (session.hello !== null) session.unsent.push(frame);
-    });
-  }
-
-  /** Something that is said again anyway when it is lost. */
-  #say(session: Session, said: Said): void {
-    session.spokenAt = this.#ports.now();
-    this.#ports.wire.send(this.#frame(session, said), () => {
-      this.#ports.counters.sendsRefused++;
-    });
-  }
-
-  #frame(session: Session, said: Said): string {
-    const { orchestratorId, epoch } = this.#ports;
-    const message = { ...said, protocol_version: "2.0", orchestrator_id: orchestratorId, epoch } as ControlMessage;
-    return encodeControl(session.key, message);
-  }
-
-  #welcome(session: Session): void {
-    const { heartbeatMs, limits } = this.#ports.config;
-    this.#say(session, {
-      type: "welcome",
-      version: "2.0",
-      codec: "json",
-      heartbeat_ms: heartbeatMs,
-      limits: {
-        max_message_bytes: limits.maxMessageBytes,
-        max_output_bytes: limits.maxOutputBytes,
-        max_steps_per_batch: limits.maxStepsPerBatch,
-      },
-    });
-  }
-
-  #refuse(session: Session, reason: string, detail: string): void {
-    countOne(this.#ports.counters.sessionsRefused, reason);
-    this.#ports.complaints.raise("session.refused", { session: session.key, reason, detail });
-    this.#say(session, { type: "refuse", reason, detail });
+    this.#speaker.flushAcks();
+    for (const session of this.#sessions.values()) if (session.isSubscribed) this.#speaker.sendUnsent(session);
   }
 
   #workerInfo(key: string, hello: HelloMessage): WorkerInfo {
