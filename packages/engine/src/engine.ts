@@ -94,7 +94,7 @@ export class Engine {
     for (const { templateId, template } of await store.templates()) {
       this.#world.plans.add(compilePlan(templateId, template, compileSchema));
     }
-    await this.#recover();
+    await this.#recover(new Map());
     this.#state = "running";
     log.info("engine.started", { active_tasks: this.#world.memory.tasks.size });
     this.#schedule();
@@ -238,7 +238,7 @@ export class Engine {
       this.#release(turn);
       this.#failures = 0;
     } catch (error) {
-      await this.#giveUp(inputs, error as Error);
+      await this.#giveUp(turn, inputs, error as Error);
     }
     this.#running = null;
     if (!this.#inbox.isEmpty || this.#failures > 0) this.#schedule();
@@ -341,7 +341,7 @@ export class Engine {
    * A failed turn: nothing of it is stored, so memory is wrong and is read again. What clients asked for is refused; what
    * executors said they say only once, so it waits for the next turn. After `io` nobody knows what is durable: stop.
    */
-  async #giveUp(inputs: readonly Input[], error: Error): Promise<void> {
+  async #giveUp(turn: Turn, inputs: readonly Input[], error: Error): Promise<void> {
     const { clock, log } = this.#ports;
     this.#world.metrics.failedCommits++;
     log.error("turn.failed", { error: error.message, failure: error instanceof StoreError ? error.failure : "engine" });
@@ -349,7 +349,7 @@ export class Engine {
     const recoverable = error instanceof StoreError && error.failure !== "io";
     try {
       if (!recoverable) throw error;
-      await this.#recover();
+      await this.#recover(turn.released);
       this.#inbox.putBack(inputs);
       const pauseMs = Math.min(failurePauseMs.first * 2 ** this.#failures++, failurePauseMs.longest);
       this.#resumeAt = clock.monotonicMs() + pauseMs;
@@ -361,9 +361,9 @@ export class Engine {
     }
   }
 
-  async #recover(): Promise<void> {
+  async #recover(released: ReadonlyMap<string, Worker>): Promise<void> {
     const { store, clock } = this.#ports;
-    await recover(this.#world, store, clock.wallMs(), clock.monotonicMs());
+    await recover(this.#world, store, clock.wallMs(), clock.monotonicMs(), released);
     this.#sweepAt = clock.monotonicMs() + sweepIntervalMs;
   }
 

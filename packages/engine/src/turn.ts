@@ -39,6 +39,8 @@ export class Turn {
   readonly created: Task[] = [];
   /** Tasks whose situation changed: each is looked at once for its end. */
   readonly touched = new Set<Task>();
+  /** Leases that ended in this turn, with those who held them: they hold them still if it fails. */
+  readonly released = new Map<string, Worker>();
   /** Leases that had their answer in this turn, to know its double. */
   readonly answered = new Set<string>();
   readonly #dirty: Step[] = [];

@@ -79,7 +79,7 @@ function giveBack(world: World, turn: Turn, step: Step, reason: string): void {
     return;
   }
   const worker = step.owner;
-  revokeLease(world, step);
+  revokeLease(world, turn, step);
   worker?.revokedLeases.delete(step.leaseId!);
   step.attempt--;
   makeReady(world, turn, step, { actor: "worker", reason: `rejected: ${reason}` });

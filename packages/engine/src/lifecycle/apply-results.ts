@@ -46,7 +46,7 @@ function applyTimeout(world: World, turn: Turn, step: Step): void {
 }
 
 function applyInTime(world: World, turn: Turn, step: Step, result: StepResult): void {
-  revokeLease(world, step);
+  revokeLease(world, turn, step);
   const problem = result.outcome === "completed" ? outputProblem(world, step, result) : null;
   if (result.outcome === "completed" && problem === null) complete(world, turn, step, result, null);
   else fail(world, turn, step, result, problem);

@@ -25,7 +25,7 @@ export function cancelTask(world: World, turn: Turn, { id, cause }: CancelTask):
     if (step.state === "completed" || step.state === "failed") continue;
     if (step.state === "in_progress") {
       if (step.owner !== null) turn.cancel(step.owner, step.leaseId!);
-      revokeLease(world, step);
+      revokeLease(world, turn, step);
       world.metrics.attempts.cancelled++;
     }
     step.finishedAt = turn.at;

@@ -10,9 +10,19 @@ import type { Worker } from "../roster.ts";
 
 const pageSize = 2_000;
 
-/** Builds `world.memory` anew. @param now monotonic milliseconds @param at wall-clock milliseconds */
-export async function recover(world: World, store: Store, at: number, now: number): Promise<void> {
-  const findHolder = leaseHolders(world);
+/**
+ * Builds `world.memory` anew.
+ * @param at wall-clock milliseconds @param now monotonic milliseconds
+ * @param released what the failed turn had taken from workers, by lease
+ */
+export async function recover(
+  world: World,
+  store: Store,
+  at: number,
+  now: number,
+  released: ReadonlyMap<string, Worker>,
+): Promise<void> {
+  const known = knownLeases(world, released);
   const memory = new Memory(await store.sequences(), world.settings.payloadCacheBytes);
   world.memory = memory;
   for (const state of Object.keys(world.metrics.steps) as (keyof typeof world.metrics.steps)[])
@@ -21,7 +31,7 @@ export async function recover(world: World, store: Store, at: number, now: numbe
   const ready: Step[] = [];
   for (let after = 0; ; ) {
     const page = await store.activeTasks(after, pageSize);
-    for (const stored of page) restoreTask(world, stored, findHolder, at, now, ready);
+    for (const stored of page) restoreTask(world, stored, known, at, now, ready);
     if (page.length < pageSize) break;
     after = page[page.length - 1]!.task.taskId;
   }
@@ -29,25 +39,30 @@ export async function recover(world: World, store: Store, at: number, now: numbe
   for (const step of ready) enqueue(world, step, now);
 }
 
-/** Finds the connected worker that holds a lease; undefined when there is none. */
-type FindHolder = (leaseId: string | null, workerId: string | null) => Worker | undefined;
+/** What memory knew of a lease before it was thrown away. */
+interface KnownLease {
+  /** Null: nobody has declared it. */
+  readonly owner: Worker | null;
+  /** Null: it is not known any more. */
+  readonly deadline: number | null;
+}
 
-/** A lease that the failed turn had ended is in no list any more; its row still names the worker. */
-function leaseHolders(world: World): FindHolder {
-  const byLease = new Map<string | null, Worker>();
-  const byName = new Map<string | null, Worker>();
-  for (const worker of world.roster.all()) {
-    byName.set(worker.info.workerId, worker);
-    for (const leaseId of worker.revokedLeases) byLease.set(leaseId, worker);
-    for (const { leaseId } of worker.steps) byLease.set(leaseId, worker);
+function knownLeases(world: World, released: ReadonlyMap<string, Worker>): ReadonlyMap<string, KnownLease> {
+  const known = new Map<string, KnownLease>();
+  for (const [leaseId, owner] of released)
+    if (world.roster.get(owner.info.key) === owner) known.set(leaseId, { owner, deadline: null });
+  for (const owner of world.roster.all()) {
+    for (const leaseId of owner.revokedLeases) known.set(leaseId, { owner, deadline: null });
+    for (const { leaseId, deadline } of owner.steps) known.set(leaseId!, { owner, deadline });
   }
-  return (leaseId, workerId) => byLease.get(leaseId) ?? byName.get(workerId);
+  for (const { leaseId, deadline } of world.memory.orphans) known.set(leaseId!, { owner: null, deadline });
+  return known;
 }
 
 function restoreTask(
   world: World,
   stored: StoredTask,
-  findHolder: FindHolder,
+  known: ReadonlyMap<string, KnownLease>,
   at: number,
   now: number,
   ready: Step[],
@@ -56,7 +71,7 @@ function restoreTask(
   const task = new Task(taskId, id, world.plans.byId(templateId), priority, createdAt);
   task.status = status;
   world.memory.tasks.set(id, task);
-  for (const row of stored.steps) restoreStep(world, task, row, findHolder, at, now, ready);
+  for (const row of stored.steps) restoreStep(world, task, row, known, at, now, ready);
   for (const step of task.steps) if (step?.state === "completed") satisfy(task, step);
   for (const index of task.plan.roots) task.step(index);
   for (const step of task.steps)
@@ -67,7 +82,7 @@ function restoreStep(
   world: World,
   task: Task,
   row: StoredTask["steps"][number],
-  findHolder: FindHolder,
+  known: ReadonlyMap<string, KnownLease>,
   at: number,
   now: number,
   ready: Step[],
@@ -108,7 +123,7 @@ function restoreStep(
   task.count(state, 1);
   world.metrics.steps[state]++;
   if (leaseId !== null && !answered) world.memory.leased.set(stepId, step);
-  if (state === "in_progress") restoreLease(world, step, findHolder(leaseId, workerId), now);
+  if (state === "in_progress") restoreLease(world, step, known.get(leaseId ?? ""), now);
   if (state === "ready") ready.push(step);
   if (state === "waiting_for_retry") {
     step.deadline = now + remainingDelay(step, at);
@@ -122,15 +137,16 @@ function remainingDelay({ wakeAt, finishedAt }: Step, at: number): number {
   return Math.max(0, Math.min(wakeAt - at, wakeAt - (finishedAt ?? at)));
 }
 
-function restoreLease(world: World, step: Step, owner: Worker | undefined, now: number): void {
-  if (owner !== undefined) {
-    step.owner = owner;
+function restoreLease(world: World, step: Step, known: KnownLease | undefined, now: number): void {
+  const owner = known?.owner ?? null;
+  step.owner = owner;
+  if (owner === null) {
+    world.memory.orphans.add(step);
+    step.deadline = known?.deadline ?? now + (step.leaseMs ?? world.settings.leaseGraceMs);
+  } else {
     owner.steps.add(step);
     owner.revokedLeases.delete(step.leaseId!);
-    step.deadline = now + (step.leaseMs ?? step.plan.timeoutMs + world.settings.timeoutSlackMs);
-  } else {
-    world.memory.orphans.add(step);
-    step.deadline = now + (step.leaseMs ?? world.settings.leaseGraceMs);
+    step.deadline = known?.deadline ?? now + (step.leaseMs ?? step.plan.timeoutMs + world.settings.timeoutSlackMs);
   }
 }
 

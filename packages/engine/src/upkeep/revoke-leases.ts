@@ -30,7 +30,7 @@ export function loseAttempt(
   step: Step,
   reason: "worker_lost" | "batch_lost" | "timeout",
 ): void {
-  revokeLease(world, step);
+  revokeLease(world, turn, step);
   world.metrics.attempts[reason === "timeout" ? "timeout" : "lost"]++;
   const cause: Cause = { actor: "engine", reason };
   if (step.plan.onLost === "hold") {
@@ -57,10 +57,12 @@ export function waitForRetry(world: World, turn: Turn, step: Step, delayMs: numb
 }
 
 /** Takes the step from its worker. The slot stays taken until the worker says that it is done with it. */
-export function revokeLease(world: World, step: Step): void {
-  step.owner?.steps.delete(step);
-  if (step.owner !== null && step.leaseId !== null && world.roster.get(step.owner.info.key) === step.owner) {
-    step.owner.revokedLeases.add(step.leaseId);
+export function revokeLease(world: World, turn: Turn, step: Step): void {
+  const { owner, leaseId } = step;
+  if (owner !== null && leaseId !== null) {
+    owner.steps.delete(step);
+    turn.released.set(leaseId, owner);
+    if (world.roster.get(owner.info.key) === owner) owner.revokedLeases.add(leaseId);
   }
   step.owner = null;
   step.leaseMs = null;
