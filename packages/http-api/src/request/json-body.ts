@@ -1,8 +1,7 @@
 /** A JSON body as text and value: the value is what gets checked, the text is what payloads are cut from. */
 import { isUtf8 } from "node:buffer";
-import { exceedsDepth } from "@tasker/json";
+import { exceedsDepth, findSyntaxError } from "@tasker/json";
 import { invalidRequest } from "../problem.ts";
-import { findSyntaxError } from "./syntax-error.ts";
 
 export interface JsonBody {
   readonly text: string;
