@@ -20,3 +20,5 @@ export const templateLimits = {
   /** Issues listed in one error; the rest are counted. */
   issues: 100,
 } as const;
+
+export const tooDeep = `maps and lists are nested more than ${templateLimits.nesting} deep`;

@@ -3,7 +3,7 @@
  * too, is YAML 1.2, whose parser says what is wrong and where.
  */
 import { exceedsDepth } from "@tasker/json";
-import { templateLimits } from "../limits.ts";
+import { templateLimits, tooDeep } from "../limits.ts";
 import type { IssueLog, Source } from "./issue-log.ts";
 import { parseJson } from "./parse-json.ts";
 import { parseYaml } from "./parse-yaml.ts";
@@ -17,17 +17,22 @@ export function parseDocument(source: Source, issues: IssueLog): Node | null {
     issues.add(start, `the document has ${bytes} bytes; at most ${templateLimits.documentBytes} are accepted`);
     return null;
   }
-  if (isJson(source.text)) return parseJson(source.text, issues);
+  if (/^\s*\{/.test(source.text)) {
+    if (exceedsDepth(source.text, templateLimits.nesting)) {
+      issues.add(start, tooDeep);
+      return null;
+    }
+    if (isJson(source.text)) return parseJson(source.text, issues);
+  }
   if (bytes <= templateLimits.yamlBytes) return parseYaml(source.text, issues);
   issues.add(
     start,
-    `the document has ${bytes} bytes of YAML; more than ${templateLimits.yamlBytes} are accepted as JSON only`,
+    `the document has ${bytes} bytes; as YAML at most ${templateLimits.yamlBytes} are accepted, write it as JSON`,
   );
   return null;
 }
 
 function isJson(text: string): boolean {
-  if (!/^\s*\{/.test(text) || exceedsDepth(text, templateLimits.nesting)) return false;
   try {
     JSON.parse(text);
     return true;

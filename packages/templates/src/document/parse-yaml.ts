@@ -2,8 +2,19 @@
  * YAML 1.2 (core schema) to tree. Beyond the core: merge keys (`<<`), which Ruby's YAML files use. Aliases are followed
  * up to a bound, tags that are not of the core are refused, and what JSON cannot say (infinity, keys that are maps) too.
  */
-import { type Alias, isAlias, isMap, isScalar, isSeq, type Pair, parseDocument, type Scalar, type YAMLMap } from "yaml";
-import { templateLimits } from "../limits.ts";
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLError,
+  type YAMLMap,
+} from "yaml";
+import { templateLimits, tooDeep } from "../limits.ts";
 import type { IssueLog } from "./issue-log.ts";
 import {
   joinPath,
@@ -25,12 +36,17 @@ export function parseYaml(text: string, issues: IssueLog): Node | null {
     issues.add({ offset: 0, path: "" }, "the document is empty; expected a map with `name` and `steps`");
     return null;
   }
-  return new TreeBuilder(issues).build(document.contents, null, "");
+  const builder = new TreeBuilder(issues);
+  const root = builder.build(document.contents, null, "");
+  return builder.isExhausted ? null : root;
 }
 
 /** Null when the text is not YAML: a tree made from guesses would only add misleading issues. */
 function compose(text: string, issues: IssueLog) {
+  const { stackTraceLimit } = Error;
   try {
+    // The parser makes an error object for every wrong character; their stacks would take most of the time.
+    Error.stackTraceLimit = 0;
     // uniqueKeys compares every key with every other: 100,000 keys in one map take minutes. TreeBuilder has a Set.
     const document = parseDocument(text, {
       version: "1.2",
@@ -41,18 +57,23 @@ function compose(text: string, issues: IssueLog) {
       logLevel: "error",
     });
     for (const problem of [...document.errors, ...document.warnings]) {
-      const message = problem.code === "MULTIPLE_DOCS" ? "a second document begins here" : problem.message;
-      issues.add({ offset: problem.pos[0], path: "" }, `not valid YAML: ${message}`);
+      issues.add({ offset: problem.pos[0], path: "" }, messageOf(problem));
     }
     return issues.isEmpty ? document : null;
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    issues.add({ offset: 0, path: "" }, tooDeep);
+    // The parser throws nothing but what the machine does under it: a stack that is full.
+    issues.add({ offset: 0, path: "" }, messageOf(error as Error));
     return null;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
-const tooDeep = `maps and lists are nested more than ${templateLimits.nesting} deep`;
+function messageOf(problem: Error | YAMLError): string {
+  if (/call stack|stack overflow/i.test(problem.message)) return tooDeep;
+  const isSecond = "code" in problem && problem.code === "MULTIPLE_DOCS";
+  return `not valid YAML: ${isSecond ? "a second document begins here" : problem.message}`;
+}
 
 class TreeBuilder {
   readonly #issues: IssueLog;
@@ -61,16 +82,22 @@ class TreeBuilder {
   #depth = 0;
   #insideAliases = 0;
   #aliasedValues = 0;
+  #isReported = false;
 
   constructor(issues: IssueLog) {
     this.#issues = issues;
   }
 
+  /** Aliases stand for too much: whatever follows is left out. */
+  get isExhausted(): boolean {
+    return this.#aliasedValues > templateLimits.aliasedValues;
+  }
+
   build(node: unknown, parent: MapNode | ListNode | null, key: string | number): Node {
     if (isAlias(node)) return this.#alias(node, parent, key);
     const offset = offsetOf(node);
-    if (this.#insideAliases > 0 && ++this.#aliasedValues > templateLimits.aliasedValues)
-      return nothing(offset, parent, key);
+    if (this.#insideAliases > 0) this.#aliasedValues++;
+    if (this.isExhausted) return nothing(offset, parent, key);
     if (this.#depth >= templateLimits.nesting) {
       const empty = nothing(offset, parent, key);
       this.#issues.add(placeOf(empty), tooDeep);
@@ -104,7 +131,8 @@ class TreeBuilder {
     this.#insideAliases++;
     const built = this.build(this.#anchors.get(alias.source), parent, key);
     this.#insideAliases--;
-    if (this.#insideAliases === 0 && this.#aliasedValues > templateLimits.aliasedValues) {
+    if (this.#insideAliases === 0 && this.isExhausted && !this.#isReported) {
+      this.#isReported = true;
       this.#issues.add(place, `aliases stand for more than ${templateLimits.aliasedValues} values`);
     }
     return built;
@@ -147,7 +175,7 @@ class TreeBuilder {
     const sources = built.kind === "list" ? built.items : [built];
     return sources.flatMap((source) => {
       if (source.kind === "map") return source.entries;
-      this.#issues.add(placeOf(source), "`<<` takes a map, or a list of maps, to merge in");
+      if (!this.isExhausted) this.#issues.add(placeOf(source), "`<<` takes a map, or a list of maps, to merge in");
       return [];
     });
   }
