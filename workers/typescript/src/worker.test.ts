@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { PermanentError, RetryableError } from "./handler/errors.ts";
 import { ScriptedOrchestrator } from "./test-support/scripted-orchestrator.ts";
 import { Worker } from "./worker.ts";
 

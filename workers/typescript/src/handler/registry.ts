@@ -1,9 +1,15 @@
 /** Which code runs which step: handlers by name, in the plain form (a function) and the seed's (a class with `process`). */
 import type { Attempt, Step } from "./step.ts";
 
-/** Runs one attempt. What it returns, or what its promise resolves to, is the step's output; `undefined` becomes null. */
-// biome-ignore lint/suspicious/noExplicitAny: payloads have the shape that the template says; the reader names it or not
-export type HandlerFunction<Context = any, Output = unknown> = (step: Step<Context>) => Output | PromiseLike<Output>;
+/**
+ * Runs one attempt. What it returns, or what its promise resolves to, is the step's output; `undefined` becomes null. Name
+ * the payloads' types in the parameter (`step: Step<Order, Config>`), or leave them open.
+ */
+// biome-ignore-start lint/suspicious/noExplicitAny: payloads have the shape that the template says; the reader names it or not
+export type HandlerFunction<Context = any, Output = unknown> = (
+  step: Step<Context, any, any>,
+) => Output | PromiseLike<Output>;
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 /** The task, as class handlers see it. */
 // biome-ignore lint/suspicious/noExplicitAny: as in HandlerFunction

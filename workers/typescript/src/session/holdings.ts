@@ -1,8 +1,7 @@
 /**
  * The leases that a worker holds of one orchestrator: running or queued, or overdue (their timeout was reported, and the
- * handler may still answer). Also remembers leases that it held lately, so that a doubled batch runs nothing twice.
+ * handler may still answer).
  */
-import { SeenLeases } from "./seen-leases.ts";
 
 export interface Holding {
   readonly leaseId: string;
@@ -17,7 +16,6 @@ const mostOverdue = 10_000;
 export class Holdings {
   readonly #held = new Map<string, Holding>();
   readonly #overdue = new Map<string, Holding>();
-  readonly #seen = new SeenLeases();
 
   get size(): number {
     return this.#held.size;
@@ -31,11 +29,8 @@ export class Holdings {
     return this.#held.has(leaseId);
   }
 
-  /** @returns false when this lease is, or lately was, held: its step must not run again */
-  add(holding: Holding): boolean {
-    if (!this.#seen.add(holding.leaseId)) return false;
+  add(holding: Holding): void {
     this.#held.set(holding.leaseId, holding);
-    return true;
   }
 
   /** The handler ended, or its time did (`timedOut`). @returns what was held; undefined when it was not */

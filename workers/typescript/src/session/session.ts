@@ -23,6 +23,7 @@ import {
 import { Holdings } from "./holdings.ts";
 import { Outbox, type OutboxEntry } from "./outbox.ts";
 import type { Outcome, SessionPorts, StepRequest, WorkerTerms } from "./ports.ts";
+import { RecentBatches } from "./recent-batches.ts";
 import { resultItem, splitBySize } from "./results.ts";
 
 export type SessionState = "connecting" | "hello" | "ready" | "draining" | "closed";
@@ -49,6 +50,7 @@ export class Session {
   /** Marks its steps and outcomes among those of several orchestrators. */
   readonly #origin: number;
   readonly #holdings = new Holdings();
+  readonly #recentBatches = new RecentBatches();
   readonly #outbox: Outbox;
   readonly #progress = new Map<string, string>();
   #connection: "connecting" | "hello" | "ready" | "closed" = "closed";
@@ -215,6 +217,7 @@ export class Session {
       return;
     }
     this.#lastSeq = Math.max(this.#lastSeq, batch.seq);
+    if (!this.#recentBatches.add(batch.batch_id)) return;
     const accepted: StepRequest[] = [];
     const draining: string[] = [];
     const unknown: string[] = [];
@@ -225,9 +228,8 @@ export class Session {
       else if (!this.#handlers.has(step.handler_class)) unknown.push(leaseId);
       else {
         const { step_id: stepId, metadata } = step;
-        if (this.#holdings.add({ leaseId, batchId: batch.batch_id, stepId, attempt: metadata.attempt })) {
-          accepted.push(this.#request(batch.batch_id, step));
-        }
+        this.#holdings.add({ leaseId, batchId: batch.batch_id, stepId, attempt: metadata.attempt });
+        accepted.push(this.#request(batch.batch_id, step));
       }
     }
     if (accepted.length > 0) this.#ports.events.run(accepted);

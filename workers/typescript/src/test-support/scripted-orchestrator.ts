@@ -237,7 +237,10 @@ export class ScriptedOrchestrator {
 
   /** Waits for the session of a worker that has said hello, and is subscribed. */
   async session(): Promise<string> {
-    const hello = await this.until(() => this.all("hello").findLast((one) => this.isSubscribed(one.session)), "a hello");
+    const hello = await this.until(
+      () => this.all("hello").findLast((one) => this.isSubscribed(one.session)),
+      "a hello",
+    );
     return hello.session;
   }
 
