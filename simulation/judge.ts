@@ -16,6 +16,7 @@ import {
 } from "@tasker/engine";
 import { type Execution, Executions } from "./executions.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
+import type { Trace } from "./trace.ts";
 import { must, Violation } from "./violation.ts";
 
 /** A step as it came to a worker; payloads are JSON text. */
@@ -41,7 +42,10 @@ export class Judge {
   readonly #awakeSince: (at: number) => number;
   readonly #now: () => number;
 
-  constructor(now: () => number, awakeSince: (at: number) => number) {
+  readonly #trace: Trace;
+
+  constructor(trace: Trace, now: () => number, awakeSince: (at: number) => number) {
+    this.#trace = trace;
     this.#now = now;
     this.#awakeSince = awakeSince;
   }
@@ -69,10 +73,14 @@ export class Judge {
   }
 
   #watch(task: TaskAccount, step: StepAccount, transition: Transition): void {
-    if (transition.to === "in_progress") this.#checkStart(task, step);
+    const { leaseId, reason } = transition;
+    const what = `${task.row.taskId}/${step.name} ${transition.from} -> ${transition.to}`;
+    this.#trace.add(this.#now(), transition.actor, `${what} under ${leaseId} ${reason ?? ""}`);
     const { actor, to, from } = transition;
+    if (from === to) return;
+    if (to === "in_progress") this.#checkStart(task, step);
     const answers = actor === "worker" && (to === "completed" || to === "failed" || to === "waiting_for_retry");
-    if (answers && from !== to) this.#apply(step, transition);
+    if (answers) this.#apply(step, transition);
     else if (from === "in_progress") this.#checkLoss(task, step, transition);
   }
 

@@ -34,13 +34,13 @@ export interface OrchestratorPorts {
 interface Incarnation {
   readonly process: Process;
   readonly bornAt: number;
+  readonly freezes: { readonly from: number; readonly until: number }[];
   engine: Engine | null;
 }
 
 export class Orchestrator {
   readonly #ports: OrchestratorPorts;
   readonly #random;
-  readonly #freezes: { readonly from: number; readonly until: number }[] = [];
   #current: Incarnation | null = null;
   #births = 0;
   #over = false;
@@ -70,7 +70,7 @@ export class Orchestrator {
   start(): void {
     const { kernel, trace, scenario } = this.#ports;
     const process = new Process(`orchestrator#${++this.#births}`);
-    const incarnation: Incarnation = { process, bornAt: kernel.now, engine: null };
+    const incarnation: Incarnation = { process, bornAt: kernel.now, freezes: [], engine: null };
     this.#current = incarnation;
     trace.add(kernel.now, process.name, "starts");
     process.onDeath(() => {
@@ -98,19 +98,21 @@ export class Orchestrator {
 
   freeze(forMs: number): void {
     const { kernel, trace } = this.#ports;
-    const process = this.process;
-    if (process === null) return;
+    if (this.#current === null) return;
+    const { process, freezes } = this.#current;
+    if (process.frozenUntil > kernel.now) return;
     trace.add(kernel.now, process.name, `is frozen for ${forMs} ms`);
     process.frozenUntil = kernel.now + forMs;
-    this.#freezes.push({ from: kernel.now, until: process.frozenUntil });
+    freezes.push({ from: kernel.now, until: process.frozenUntil });
   }
 
   /** How long the present incarnation has been awake since then. */
   awakeSince(at: number): number {
-    const from = Math.max(at, this.#current?.bornAt ?? Number.POSITIVE_INFINITY);
     const { now } = this.#ports.kernel;
+    const { bornAt, freezes } = this.#current!;
+    const from = Math.max(at, bornAt);
     let awakeMs = now - from;
-    for (const freeze of this.#freezes) awakeMs -= Math.max(0, Math.min(now, freeze.until) - Math.max(from, freeze.from));
+    for (const freeze of freezes) awakeMs -= Math.max(0, Math.min(now, freeze.until) - Math.max(from, freeze.from));
     return awakeMs;
   }
 

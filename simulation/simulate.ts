@@ -75,6 +75,7 @@ class Run {
     const kernel = this.kernel;
     const trace = new Trace(tailLines, print);
     const judge = new Judge(
+      trace,
       () => kernel.now,
       (at) => this.#orchestrator.awakeSince(at),
     );
@@ -160,8 +161,9 @@ class Run {
 /** Everything is done: no slot is taken, no result waits, and memory has only what is blocked. */
 function judgeRest(orchestrator: Orchestrator, workers: readonly Worker[]): void {
   for (const worker of orchestrator.engine?.workers() ?? []) {
-    const { inFlight, info } = worker;
-    must("slots-come-back", inFlight === 0, () => `${inFlight} slots of ${info.key} are still taken`);
+    const { steps, revokedLeases, info } = worker;
+    const taken = [...revokedLeases, ...[...steps].map(({ leaseId }) => leaseId)];
+    must("slots-come-back", taken.length === 0, () => `slots of ${info.key} are still taken by ${taken.join(" and ")}`);
   }
   for (const worker of workers)
     must("workers-rest", worker.rests, () => `${worker.plan.name} still has something to do or to say`);
