@@ -1,6 +1,6 @@
 /** Opening: who is let in, who is refused, and what the refusal says. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -73,6 +73,7 @@ describe("the lock", () => {
     });
     await holder.kill();
     await (await openStore({ database })).close();
+    expect(readdirSync(join(folder, "data")).sort()).toEqual(["tasker.db", "tasker.db.lock"]);
   });
 
   test("does not keep readers out", async () => {

@@ -22,7 +22,7 @@ export function lockDatabase(databasePath: string): ProcessLock {
     // In this locking mode the lock that a transaction takes is kept until the connection closes.
     connection.exec(`
       pragma locking_mode = exclusive;
-      pragma journal_mode = off;
+      pragma journal_mode = memory;
       pragma synchronous = off;
       begin exclusive;
     `);
