@@ -296,6 +296,20 @@ describe("leases that a session should hold", () => {
     expect(kinds(roster)).toEqual(["changed open"]);
   });
 
+  test("a deaf worker is asked for its hello with every heartbeat, since the question may be lost too", () => {
+    const roster = joined();
+    roster.dispatch(session, "b1");
+    roster.pass(3_100);
+    roster.heartbeat(session, { last_seq: 0 });
+    roster.takeSaid(session);
+    roster.heartbeat(session, { last_seq: 0 });
+    expect(roster.takeSaid(session)).toEqual(["rehello: unconfirmed_batch"]);
+    roster.hello(session);
+    roster.takeSaid(session);
+    roster.heartbeat(session, { last_seq: 0 });
+    expect(roster.takeSaid(session)).toEqual([]);
+  });
+
   test("of an unconfirmed batch only what the heartbeat does not list is missing", () => {
     const roster = joined();
     roster.dispatch(session, "b1", 2);

@@ -166,8 +166,9 @@ export class Sessions {
     if (undelivered.length > 0) {
       session.deaf = true;
       this.#review(session);
-      this.#speaker.say(session, { type: "rehello", reason: "unconfirmed_batch" });
     }
+    // With every heartbeat until it says hello: the question may be lost, as the batch was.
+    if (session.deaf) this.#speaker.say(session, { type: "rehello", reason: "unconfirmed_batch" });
     if (undelivered.length + vanished.length === 0) return;
     const missing = [...undelivered, ...vanished];
     this.#ports.counters.leasesMissing += missing.length;
