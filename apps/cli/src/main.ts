@@ -16,6 +16,8 @@ export async function main(args: readonly string[], shell: Shell = processShell(
     command.exitOverride().configureOutput({
       writeOut: (text) => shell.out.write(text),
       writeErr: (text) => shell.err.write(text),
+      getOutHelpWidth: () => shell.out.columns ?? 80,
+      getErrHelpWidth: () => shell.err.columns ?? 80,
     });
   }
   try {

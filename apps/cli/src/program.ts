@@ -89,7 +89,7 @@ function addTaskCommands(program: Command, runs: Runs): void {
     .option("--context <json>", "the task's context: a JSON object, @FILE, or @- for stdin; it is sent unchanged")
     .option("--idempotency-key <key>", "submitting again under the same key gives the same task")
     .addOption(new Option("--priority <n>", "-100 to 100, higher first").argParser(integer(-100, 100)))
-    .addOption(new Option("--tag <tag...>", "to find it again"))
+    .addOption(new Option("--tag <tag>", "to find it again; may be given several times").argParser(collect))
     .option("--correlation-id <id>", "what it belongs to elsewhere")
     .option("--initiator <who>", "who wants it")
     .option("--reason <text>", "why, for the history")
@@ -159,6 +159,10 @@ function jsonOption(): Option {
 
 function urlOption(): Option {
   return new Option("--url <url>", "the server (default TASKER_URL, or http://127.0.0.1:8480)");
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 function integer(min: number, max: number): (text: string) => number {

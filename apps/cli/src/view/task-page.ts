@@ -2,7 +2,7 @@
 import { errorMessage, type StepView, type TaskView, templateName } from "../task-json.ts";
 import { countsLine, styleOf } from "./frame.ts";
 import { stateOrder } from "./task-board.ts";
-import { type Cell, clip, duration, oneLine, pad, styled, table, visible } from "./text.ts";
+import { type Cell, clip, duration, pad, styled, table, visible } from "./text.ts";
 
 export interface PageOptions {
   /** Infinite when it is no terminal. */
@@ -27,7 +27,7 @@ export function taskPage(shown: { task: TaskView; contextJson: string }, options
   const lines = [
     `${styled(visible(templateName(task)), "bold", color)}  ${styled(task.status, styleOf(task.status), color)}${reason}`,
     ...facts(task, options).map(([name, value]) => `${pad(name, 12)}${visible(value)}`),
-    `${pad("context", 12)}${clip(visible(oneLine(contextJson)), Math.min(options.columns - 12, maxPayloadColumns))}`,
+    `${pad("context", 12)}${clip(visible(contextJson.trim().replace(/\s+/g, " ")), Math.min(options.columns - 12, maxPayloadColumns))}`,
     `${pad("steps", 12)}${stepCounts(task, options)}`,
     "",
   ];

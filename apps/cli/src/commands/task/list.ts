@@ -27,23 +27,37 @@ export async function listTasks(shell: Shell, options: ListTasksOptions): Promis
     return exitCodes.ok;
   }
   const { items, next_cursor } = JSON.parse(text) as Page<TaskItem>;
-  const now = Date.now();
-  const rows = items.map((task) => taskRow(task, now));
-  if (rows.length === 0) shell.err.write("no tasks\n");
-  else
-    shell.out.write(`${table(["STATUS", "AGE", "PROGRESS", "TASK", "TEMPLATE"], rows, tableSize(shell)).join("\n")}\n`);
+  if (items.length === 0) shell.err.write("no tasks\n");
+  else shell.out.write(`${taskTable(items, { ...tableSize(shell), now: Date.now() }).join("\n")}\n`);
   if (next_cursor !== null) shell.err.write(`more: add --cursor ${next_cursor}\n`);
   return exitCodes.ok;
 }
 
+export function taskTable(
+  items: readonly TaskItem[],
+  options: { readonly columns: number; readonly color: boolean; readonly now: number },
+): string[] {
+  const head = ["STATUS", "AGE", "PROGRESS", "TASK", "TEMPLATE"];
+  return table(
+    head,
+    items.map((task) => taskRow(task, options.now)),
+    options,
+  );
+}
+
 function taskRow(task: TaskItem, now: number): (string | Cell)[] {
-  const { progress, status } = task;
-  const failed = progress !== undefined && progress.failed > 0 ? `, ${progress.failed} failed` : "";
+  const { status } = task;
   return [
     { text: status, style: styleOf(status) },
     duration(now - Date.parse(task.created_at)),
-    progress === undefined ? "-" : `${progress.completed}/${progress.total}${failed}`,
+    progressText(task),
     task.id,
     templateName(task),
   ];
+}
+
+function progressText({ progress, status }: TaskItem): string {
+  if (progress === undefined) return status === "completed" ? "100 %" : "-";
+  const failed = progress.failed > 0 ? `, ${progress.failed} failed` : "";
+  return `${progress.completed}/${progress.total}${failed}`;
 }

@@ -6,7 +6,8 @@ import { duration, visible } from "../../view/text.ts";
 /** More failures than this are counted. */
 const maxFailuresShown = 10;
 
-export function outcomeText(task: TaskView): string {
+/** @param pictured the last picture says how it stands: only what failed is left to tell */
+export function outcomeText(task: TaskView, pictured: boolean): string {
   const counts = new Map<string, number>();
   for (const { status } of task.steps) counts.set(status, (counts.get(status) ?? 0) + 1);
   const numbers = countsOf(counts).map(([status, count]) => `${status} ${count}`);
@@ -18,7 +19,7 @@ export function outcomeText(task: TaskView): string {
   for (const step of failed.slice(0, maxFailuresShown)) lines.push(failureLine(step));
   if (failed.length > maxFailuresShown) lines.push(`  ... and ${failed.length - maxFailuresShown} more`);
   if (failed.length > 0) lines.push(`  next: \`tasker task get ${task.id}\` shows every step`);
-  return `${lines.map(visible).join("\n")}\n`;
+  return lines.map((line) => `${visible(line)}\n`).join("");
 }
 
 function failureLine({ name, status, attempt, max_attempts, reason, error }: StepView): string {

@@ -42,7 +42,7 @@ export async function submitTask(shell: Shell, target: string, options: SubmitOp
   }
   const watch: WatchOptions = { ...showOf(shell, options), timeoutMs: options.timeout ?? null };
   const watched = await watchTask(shell, client, task.id, options.json ? { ...watch, show: "none" } : watch);
-  shell.out.write(options.json ? `${oneLine(watched.json)}\n` : outcomeText(watched.task));
+  shell.out.write(options.json ? `${oneLine(watched.json)}\n` : outcomeText(watched.task, watch.show === "live"));
   return outcomeCode(watched.task);
 }
 

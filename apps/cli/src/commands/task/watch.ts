@@ -13,6 +13,6 @@ export interface WatchTaskOptions extends ClientOptions, ShowOptions {
 export async function watchTask(shell: Shell, id: string, options: WatchTaskOptions): Promise<ExitCode> {
   const show = options.json ? ({ show: "json", color: false } as const) : showOf(shell, options);
   const { task } = await watch(shell, clientOf(shell, options), id, { ...show, timeoutMs: options.timeout ?? null });
-  if (!options.json) shell.out.write(outcomeText(task));
+  if (!options.json) shell.out.write(outcomeText(task, show.show === "live"));
   return outcomeCode(task);
 }
