@@ -3,13 +3,22 @@
  * be large are finished texts, and nothing here decides: commands go to the engine, reads to another thread.
  */
 import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
 import type { Log } from "@tasker/engine";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { defaultHttpLimits, type HttpLimits } from "./limits.ts";
 import { HttpMetrics } from "./metrics.ts";
 import { collectOpenApi } from "./openapi.ts";
 import type { Commands, Reader } from "./ports.ts";
-import { HttpError, instanceOf, problemJson, problemMediaType, problemTypes, toRefusal } from "./problem.ts";
+import {
+  HttpError,
+  instanceOf,
+  invalidRequest,
+  problemJson,
+  problemMediaType,
+  problemTypes,
+  toRefusal,
+} from "./problem.ts";
 import { readJson, readText } from "./request/json-body.ts";
 import { assertSameOrigin, assertServedHost, type ServedHosts } from "./request/same-site.ts";
 import { validatorFor } from "./request/validate.ts";
@@ -83,8 +92,9 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
 }
 
 function openServer(limits: HttpLimits, { log }: HttpApiOptions): FastifyInstance {
-  const process = randomBytes(4).toString("hex");
+  const prefix = randomBytes(4).toString("hex");
   let requests = 0;
+  const nextId = () => `${prefix}-${(++requests).toString(36)}`;
   const answer = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendProblem(error, request, reply, log);
   const app = fastify({
@@ -94,8 +104,9 @@ function openServer(limits: HttpLimits, { log }: HttpApiOptions): FastifyInstanc
     requestTimeout: 60_000,
     connectionTimeout: 120_000,
     return503OnClosing: false,
-    genReqId: () => `${process}-${(++requests).toString(36)}`,
+    genReqId: nextId,
     frameworkErrors: answer,
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket, nextId(), log),
   });
   app.setErrorHandler(answer);
   // Responses are finished texts; schemas of them only document.
@@ -218,8 +229,20 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     });
   }
   if (retryAfterS !== undefined) reply.header("retry-after", String(retryAfterS));
-  reply
-    .code(status)
-    .header("content-type", problemMediaType)
-    .send(problemJson(refusal, instanceOf(request.id)));
+  const json = problemJson(refusal, instanceOf(request.id));
+  // As bytes: fastify adds a charset to texts, which this media type does not have.
+  reply.code(status).header("content-type", problemMediaType).send(Buffer.from(json));
+}
+
+/** What came in is not a request that Node could read, so there is no route and no reply: the socket gets the problem. */
+function refuseBytes(error: Error & { readonly code?: string }, socket: Socket, requestId: string, log: Log): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  log.debug("http.unreadable", { request: requestId, error: error.message });
+  const message = `what came in is not an HTTP request: ${error.message}`;
+  const json = problemJson(invalidRequest(message, [], "Speak HTTP/1.1 to this port."), instanceOf(requestId));
+  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: ${problemMediaType}\r\ncontent-length: ${Buffer.byteLength(json)}`;
+  socket.end(`${head}\r\nconnection: close\r\n\r\n${json}`);
 }

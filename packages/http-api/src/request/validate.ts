@@ -62,6 +62,7 @@ function notJson(): Error {
   );
 }
 
-function noBody(): Error {
+/** What a request without a body gets where one is needed. */
+export function noBody(): Error {
   return invalidRequest("the request has no body", [], "Send one, with its `content-type`.");
 }

@@ -13,7 +13,7 @@ import {
   taskParamsSchema,
 } from "../schemas/requests.ts";
 import { pageOf, reference } from "../schemas/responses.ts";
-import { assertTaskId, taskNotFound } from "../task-id.ts";
+import { readTaskId, taskNotFound } from "../task-id.ts";
 
 export function listTaskEvents({ reader, limits }: Parts): Route {
   return {
@@ -25,9 +25,8 @@ export function listTaskEvents({ reader, limits }: Parts): Route {
     answers: { 200: { description: "A page.", schema: pageOf(reference("Event")) } },
     problems: ["request_invalid", "task_not_found"],
     handler: async (request, reply) => {
-      const { id } = request.params as TaskParams;
+      const id = readTaskId((request.params as TaskParams).id);
       const { after = 0, cursor = after, limit } = request.query as EventListQuery & { readonly limit: number };
-      assertTaskId(id);
       const json = await reader.events(id, cursor, limit);
       if (json === null) throw taskNotFound(id);
       return sendJson(reply, 200, json);
@@ -52,8 +51,7 @@ export function streamTask({ streams }: Parts): Route {
     problems: ["request_invalid", "task_not_found", "too_many_streams"],
     isStream: true,
     handler: async (request, reply) => {
-      const { id } = request.params as TaskParams;
-      assertTaskId(id);
+      const id = readTaskId((request.params as TaskParams).id);
       await streams.openTask(reply, id, resumeAfter(request) ?? 0);
       return reply;
     },

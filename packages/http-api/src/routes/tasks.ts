@@ -22,10 +22,13 @@ import {
 } from "../schemas/requests.ts";
 import { pageOf, reference } from "../schemas/responses.ts";
 import { contextOf, contextsOf, toSubmission } from "../submission.ts";
-import { assertTaskId, taskNotFound } from "../task-id.ts";
+import { readTaskId, taskNotFound } from "../task-id.ts";
 import { taskItemJson, taskJson } from "../views/index.ts";
 
 const submitProblems = ["template_not_found", "idempotency_conflict", "context_invalid", ...commandProblems] as const;
+
+/** Bytes of a body for everything but the context. */
+const roomBesideContext = 256 * 1024;
 
 export function submitTask({ commands, reader, limits }: Parts): Route {
   return {
@@ -33,6 +36,7 @@ export function submitTask({ commands, reader, limits }: Parts): Route {
     summary: "Submit a task; the answer means that it is durable",
     tag: "tasks",
     body: submitBodySchema(limits),
+    bodyLimit: Math.min(limits.bodyBytes, limits.contextBytes + roomBesideContext),
     answers: {
       201: { description: "Created.", schema: reference("Task") },
       200: { description: "The task that this idempotency key already has.", schema: reference("Task") },
@@ -123,8 +127,7 @@ export function getTask({ reader }: Parts): Route {
     answers: { 200: { description: "The task.", schema: reference("Task") } },
     problems: ["task_not_found"],
     handler: async (request, reply) => {
-      const { id } = request.params as TaskParams;
-      assertTaskId(id);
+      const id = readTaskId((request.params as TaskParams).id);
       const json = await reader.task(id);
       if (json === null) throw taskNotFound(id);
       return sendJson(reply, 200, json);
@@ -140,11 +143,11 @@ export function cancelTask({ commands, reader, limits }: Parts): Route {
     params: taskParamsSchema,
     body: cancelBodySchema(limits),
     bodyIsOptional: true,
+    bodyLimit: Math.min(limits.bodyBytes, roomBesideContext),
     answers: { 200: { description: "The cancelled task.", schema: reference("Task") } },
     problems: ["task_not_found", "task_final", ...commandProblems],
     handler: async (request, reply): Promise<FastifyReply> => {
-      const { id } = request.params as TaskParams;
-      assertTaskId(id);
+      const id = readTaskId((request.params as TaskParams).id);
       const body = (request.body as JsonBody | undefined)?.value as CancelBody | undefined;
       await commands.cancel(id, { reason: body?.reason ?? null, actor: "client" });
       const json = await reader.task(id);

@@ -1,6 +1,7 @@
 /** Templates: apply a version, list them, look at one. */
 import { TaskerError } from "@tasker/engine";
 import Type from "typebox";
+import { noBody } from "../request/validate.ts";
 import { commandProblems, type Parts, type Route, sendJson } from "../route.ts";
 import {
   type TemplateParams,
@@ -37,9 +38,10 @@ export function putTemplate({ commands, limits }: Parts): Route {
     problems: ["template_invalid", "template_conflict", ...commandProblems],
     handler: async (request, reply) => {
       const { namespace, name, version } = request.params as TemplateVersionParams;
-      const { text } = request.body as { readonly text: string };
+      const body = request.body as { readonly text: string } | undefined;
+      if (body === undefined) throw noBody();
       const contentType = request.headers["content-type"]!.split(";")[0]!.trim().toLowerCase();
-      const { created, json } = await commands.applyTemplate(text, { namespace, name, version }, contentType);
+      const { created, json } = await commands.applyTemplate(body.text, { namespace, name, version }, contentType);
       return sendJson(reply, created ? 201 : 200, json);
     },
   };
