@@ -652,6 +652,26 @@ describe("a failed commit", () => {
   });
 });
 
+describe("a plain 1.0 worker", () => {
+  it("is given work again when its batch has lapsed: nobody else will say that it is done", async () => {
+    const kit = await startEngine({
+      steps: [{ name: "a", timeout_ms: 1_000 }],
+      worker: { protocol: "1.0", oneBatchAtATime: true, capacity: 1, handlers: null },
+    });
+    const cancelled = idOf(await kit.submit());
+    await kit.submit();
+    await kit.submit();
+    expect(kit.take()).toHaveLength(1);
+    void kit.engine.cancel({ id: cancelled, cause: { actor: "client", reason: null } });
+    await kit.clock.advance(5_900);
+    expect(kit.take()).toEqual([]);
+    await kit.clock.advance(600);
+    expect(kit.take()).toHaveLength(1);
+    await kit.clock.advance(6_500);
+    expect(kit.take()).toHaveLength(1);
+  });
+});
+
 describe("a context", () => {
   it("larger than the payload cache reaches its steps in the turn of its submission", async () => {
     const kit = await startEngine({ steps: chain(2), settings: { payloadCacheBytes: 0 } });

@@ -37,7 +37,7 @@ import {
 } from "./ports.ts";
 import { Roster, type Worker } from "./roster.ts";
 import { Turn } from "./turn.ts";
-import { expireLeases } from "./upkeep/expire-leases.ts";
+import { expireLeases, holdsLeases } from "./upkeep/expire-leases.ts";
 import { recover } from "./upkeep/recover.ts";
 import { releaseDueSteps } from "./upkeep/release-due-steps.ts";
 import { loseWorker } from "./upkeep/revoke-leases.ts";
@@ -369,10 +369,8 @@ export class Engine {
 
   /** Nothing to do now: the next turn is when a step wakes or a lease may lapse. */
   #wakeLater(): void {
-    const { memory, roster } = this.#world;
-    const leases = memory.orphans.size > 0 || [...roster.all()].some((worker) => worker.steps.size > 0);
-    const timer = memory.timers.nextAt();
-    const next = leases ? Math.min(timer ?? Number.POSITIVE_INFINITY, this.#sweepAt) : timer;
+    const timer = this.#world.memory.timers.nextAt();
+    const next = holdsLeases(this.#world) ? Math.min(timer ?? Number.POSITIVE_INFINITY, this.#sweepAt) : timer;
     this.#ports.scheduler.wakeAt(next, () => this.#schedule());
   }
 
@@ -439,14 +437,16 @@ function templateConflict({ namespace, name, version }: Template): TaskerError {
 }
 
 function storageError(error: Error): TaskerError {
-  const full = error instanceof StoreError && error.failure === "full";
-  return full
-    ? new TaskerError("storage_full", "the disk of the database is full; nothing was stored", {
-        hint: "Free some space; then submit again.",
-        cause: error,
-      })
-    : new TaskerError("storage_failed", `nothing was stored: ${error.message}`, {
-        hint: "Submit again with the same idempotency key.",
-        cause: error,
-      });
+  const failure = error instanceof StoreError ? error.failure : null;
+  if (failure === "full") {
+    return new TaskerError("storage_full", "the disk of the database is full; nothing was stored", {
+      hint: "Free some space; then submit again.",
+      cause: error,
+    });
+  }
+  const outcome = failure === "io" ? "nobody knows whether it was stored" : "nothing was stored";
+  return new TaskerError("storage_failed", `${outcome}: ${error.message}`, {
+    hint: "Submit again with the same idempotency key.",
+    cause: error,
+  });
 }

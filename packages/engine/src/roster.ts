@@ -13,8 +13,11 @@ export class Worker {
   /** The queues of its handlers; null: all queues. */
   queues: HandlerQueue[] | null;
   readonly steps = new Set<Step>();
-  /** Leases that were revoked while it still works on them: they keep their slots until it says that it is done. */
-  readonly revokedLeases = new Set<string>();
+  /**
+   * Leases that were revoked while it still works on them: they keep their slots until it says that it is done. With
+   * the time when the slot is free anyway: a plain 1.0 worker says nothing when its message was lost.
+   */
+  readonly revokedLeases = new Map<string, number>();
 
   constructor(info: WorkerInfo, joinedAt: number, ready: ReadyQueue) {
     this.info = info;
@@ -33,6 +36,16 @@ export class Worker {
     if (this.draining) return 0;
     if (this.info.oneBatchAtATime) return this.inFlight === 0 ? this.capacity : 0;
     return Math.max(0, this.capacity - this.inFlight);
+  }
+
+  /** The step is no longer its own. */
+  revoke(leaseId: string, deadline: number): void {
+    this.revokedLeases.set(leaseId, this.info.oneBatchAtATime ? deadline : Number.POSITIVE_INFINITY);
+  }
+
+  /** Frees the slots of revoked leases that lapsed. */
+  forgetLapsed(now: number): void {
+    for (const [leaseId, deadline] of this.revokedLeases) if (deadline <= now) this.revokedLeases.delete(leaseId);
   }
 
   /** It said that it has this handler, and then that it has not. */

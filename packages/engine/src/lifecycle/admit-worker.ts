@@ -14,7 +14,8 @@ export function admitWorker(world: World, turn: Turn, info: WorkerInfo): void {
   if (known !== undefined) {
     world.roster.remove(known);
     for (const step of known.steps) hand(step, worker);
-    for (const lease of known.revokedLeases) if (info.heldLeases.includes(lease)) worker.revokedLeases.add(lease);
+    for (const [lease, deadline] of known.revokedLeases)
+      if (info.heldLeases.includes(lease)) worker.revokedLeases.set(lease, deadline);
   }
   world.roster.add(worker);
   for (const leaseId of info.heldLeases) {

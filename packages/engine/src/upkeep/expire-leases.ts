@@ -2,15 +2,15 @@
  * Enforces attempt timeouts that the worker did not, and the grace of leases whose worker has not come back after a
  * restart. A sweep over what is leased: that is bounded by the workers' slots, so no step needs a timer of its own.
  */
-
 import { sweepIntervalMs } from "../domain/limits.ts";
 import type { Step } from "../domain/task.ts";
 import type { World } from "../memory.ts";
 import type { Turn } from "../turn.ts";
 import { loseAttempt } from "./revoke-leases.ts";
 
-/** @param lateMs how much later than planned this sweep is */
+/** @param lateMs how much later than planned this sweep is; without leases none is planned */
 export function expireLeases(world: World, turn: Turn, lateMs: number): void {
+  if (!holdsLeases(world)) return;
   if (lateMs > sweepIntervalMs) forgivePause(world, lateMs);
   for (const worker of world.roster.all()) {
     for (const step of overdue(worker.steps, turn.now)) {
@@ -18,6 +18,7 @@ export function expireLeases(world: World, turn: Turn, lateMs: number): void {
       warn(world, step, "timeout");
       loseAttempt(world, turn, step, "timeout");
     }
+    worker.forgetLapsed(turn.now);
   }
   for (const step of overdue(world.memory.orphans, turn.now)) {
     warn(world, step, "worker_lost");
@@ -33,6 +34,13 @@ function forgivePause(world: World, lateMs: number): void {
   world.log.warn("engine.paused", { paused_ms: Math.round(lateMs) });
   for (const worker of world.roster.all()) for (const step of worker.steps) step.deadline += lateMs;
   for (const step of world.memory.orphans) step.deadline += lateMs;
+}
+
+/** Whether anything may lapse: while it does, the engine wakes for each sweep. */
+export function holdsLeases({ memory, roster }: World): boolean {
+  if (memory.orphans.size > 0) return true;
+  for (const worker of roster.all()) if (worker.steps.size > 0) return true;
+  return false;
 }
 
 function overdue(steps: ReadonlySet<Step>, now: number): Step[] {

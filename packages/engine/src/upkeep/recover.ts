@@ -52,7 +52,7 @@ function knownLeases(world: World, released: ReadonlyMap<string, Worker>): Reado
   for (const [leaseId, owner] of released)
     if (world.roster.get(owner.info.key) === owner) known.set(leaseId, { owner, deadline: null });
   for (const owner of world.roster.all()) {
-    for (const leaseId of owner.revokedLeases) known.set(leaseId, { owner, deadline: null });
+    for (const leaseId of owner.revokedLeases.keys()) known.set(leaseId, { owner, deadline: null });
     for (const { leaseId, deadline } of owner.steps) known.set(leaseId!, { owner, deadline });
   }
   for (const { leaseId, deadline } of world.memory.orphans) known.set(leaseId!, { owner: null, deadline });

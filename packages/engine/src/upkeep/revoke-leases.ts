@@ -13,12 +13,9 @@ import type { Turn } from "../turn.ts";
 /** The worker is gone for good: all that it held is revoked. */
 export function loseWorker(world: World, turn: Turn, worker: Worker, reason: string): void {
   world.roster.remove(worker);
-  world.log.warn("worker.lost", {
-    worker: worker.info.workerId,
-    session: worker.info.key,
-    reason,
-    leases: worker.steps.size,
-  });
+  const fields = { worker: worker.info.workerId, session: worker.info.key, reason, leases: worker.steps.size };
+  if (reason === "bye" && worker.steps.size === 0) world.log.info("worker.left", fields);
+  else world.log.warn("worker.lost", fields);
   for (const step of [...worker.steps]) loseAttempt(world, turn, step, "worker_lost");
   worker.revokedLeases.clear();
 }
@@ -58,11 +55,11 @@ export function waitForRetry(world: World, turn: Turn, step: Step, delayMs: numb
 
 /** Takes the step from its worker. The slot stays taken until the worker says that it is done with it. */
 export function revokeLease(world: World, turn: Turn, step: Step): void {
-  const { owner, leaseId } = step;
+  const { owner, leaseId, deadline } = step;
   if (owner !== null && leaseId !== null) {
     owner.steps.delete(step);
     turn.released.set(leaseId, owner);
-    if (world.roster.get(owner.info.key) === owner) owner.revokedLeases.add(leaseId);
+    if (world.roster.get(owner.info.key) === owner) owner.revoke(leaseId, deadline);
   }
   step.owner = null;
   step.leaseMs = null;
