@@ -159,7 +159,7 @@ test("logs writes at info, reads at debug, and what it got wrong at error with t
     {
       level: "info",
       event: "http.request",
-      fields: { method: "POST", route: "/v1/tasks", status: 201, ms: expect.any(Number) },
+      fields: { method: "POST", route: "/v1/tasks", status: 201, ms: expect.any(Number), task: expect.any(String) },
     },
     { level: "debug", event: "http.request", fields: { method: "GET", route: "/v1/tasks", status: 200 } },
     {
@@ -167,7 +167,7 @@ test("logs writes at info, reads at debug, and what it got wrong at error with t
       event: "http.failed",
       fields: { request, code: "internal", error: "a bug", stack: expect.anything() },
     },
-    { level: "info", event: "http.request", fields: { request, status: 500 } },
+    { level: "info", event: "http.request", fields: { request, status: 500, code: "internal" } },
   ]);
 });
 

@@ -4,8 +4,9 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Histogram as EngineHistogram } from "@tasker/engine";
-import { Histogram, type Metric, Registry } from "prom-client";
+import { Counter, Histogram, type Metric, Registry } from "prom-client";
 import type { Commands } from "./ports.ts";
+import type { ProblemCode } from "./problem.ts";
 
 interface Sample {
   readonly value: number;
@@ -21,6 +22,7 @@ const requestBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 export class HttpMetrics {
   readonly #registry = new Registry();
   readonly #requests: Histogram<"method" | "route" | "status">;
+  readonly #problems: Counter<"code">;
   readonly #lag = monitorEventLoopDelay({ resolution: 20 });
 
   /** @param openStreams how many event streams are open now */
@@ -31,6 +33,12 @@ export class HttpMetrics {
       help: "Time from the arrival of a request to the end of its answer.",
       labelNames: ["method", "route", "status"],
       buckets: requestBounds,
+      registers: [this.#registry],
+    });
+    this.#problems = new Counter({
+      name: "tasker_http_problems_total",
+      help: "Requests that were refused, by the code of their problem.",
+      labelNames: ["code"],
       registers: [this.#registry],
     });
     this.#gauge("tasker_http_streams", "Event streams that are open.", openStreams);
@@ -45,6 +53,10 @@ export class HttpMetrics {
 
   observeRequest(method: string, route: string, status: number, ms: number): void {
     this.#requests.observe({ method, route, status: String(status) }, ms / 1000);
+  }
+
+  countProblem(code: ProblemCode): void {
+    this.#problems.inc({ code });
   }
 
   async text(): Promise<string> {

@@ -79,5 +79,6 @@ test("times requests by route, not by path", async () => {
   expect(body).toContain(
     'tasker_http_request_duration_seconds_count{method="GET",route="/v1/tasks/:id",status="404"} 2',
   );
+  expect(body).toContain('tasker_http_problems_total{code="task_not_found"} 2\n');
   expect(body).toContain('tasker_http_request_duration_seconds_count{method="GET",route="(none)",status="404"} 1');
 });

@@ -48,6 +48,7 @@ export function submitTask({ commands, reader, limits }: Parts): Route {
       if (!outcome!.ok) throw outcome!.error;
       const { task, plan, created } = outcome!;
       reply.header("location", `/v1/tasks/${task.id}`);
+      reply.noted = { task: task.id, created };
       const known = created ? null : await reader.task(task.id);
       const view = { task, steps: [], template: plan.template };
       return sendJson(
@@ -87,6 +88,7 @@ export function submitTasks({ commands, limits }: Parts): Route {
       const items = read.map((task, index) =>
         itemJson(task instanceof Error ? task : outcomes[next++]!, `${instance}#/tasks/${index}`),
       );
+      reply.noted = { tasks: tasks.length, refused: tasks.length - stored(outcomes) };
       return sendJson(reply, 200, `{"items":[${items.join(",")}]}`);
     },
   };
@@ -149,12 +151,17 @@ export function cancelTask({ commands, reader, limits }: Parts): Route {
     handler: async (request, reply): Promise<FastifyReply> => {
       const id = readTaskId((request.params as TaskParams).id);
       const body = (request.body as JsonBody | undefined)?.value as CancelBody | undefined;
+      reply.noted = { task: id };
       await commands.cancel(id, { reason: body?.reason ?? null, actor: "client" });
       const json = await reader.task(id);
       if (json === null) throw taskNotFound(id);
       return sendJson(reply, 200, json);
     },
   };
+}
+
+function stored(outcomes: readonly SubmitOutcome[]): number {
+  return outcomes.filter(({ ok }) => ok).length;
 }
 
 function itemJson(outcome: SubmitOutcome | Refusal, instance: string): string {

@@ -41,6 +41,7 @@ export function putTemplate({ commands, limits }: Parts): Route {
       const body = request.body as { readonly text: string } | undefined;
       if (body === undefined) throw noBody();
       const contentType = request.headers["content-type"]!.split(";")[0]!.trim().toLowerCase();
+      reply.noted = { template: `${namespace}/${name}@${version}` };
       const { created, json } = await commands.applyTemplate(body.text, { namespace, name, version }, contentType);
       return sendJson(reply, created ? 201 : 200, json);
     },
