@@ -39,7 +39,7 @@ function forgivePause(world: World, lateMs: number): void {
 /** Whether anything may lapse: while it does, the engine wakes for each sweep. */
 export function holdsLeases({ memory, roster }: World): boolean {
   if (memory.orphans.size > 0) return true;
-  for (const worker of roster.all()) if (worker.steps.size > 0) return true;
+  for (const worker of roster.all()) if (worker.inFlight > 0) return true;
   return false;
 }
 
