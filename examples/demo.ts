@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,9 @@ const folder = mkdtempSync(join(tmpdir(), "tasker-demo-"));
 const tasker = join(root, "apps/cli/bin/tasker.js");
 const orders = join(root, "examples/order-fulfillment");
 const genomes = join(root, "packages/templates/testdata/wfinstances/1000genome-chameleon-2ch-100k-001.json");
+/** What the orchestrator and the workers log; shown only when something goes wrong. */
+const logFile = join(folder, "demo.log");
+const logs = openSync(logFile, "a");
 const children: ChildProcess[] = [];
 
 interface Ready {
@@ -27,7 +30,7 @@ process.once("exit", cleanUp);
 try {
   process.exitCode = await demo();
 } catch (error) {
-  console.error(`the demo failed: ${(error as Error).message}`);
+  console.error(`the demo failed: ${(error as Error).message}\n${readFileSync(logFile, "utf8").slice(-4_000)}`);
   process.exitCode = 1;
 } finally {
   await stopAll();
@@ -39,11 +42,22 @@ async function demo(): Promise<number> {
   console.log(`  ${ready.http}`);
   const env = { TASKER_URL: ready.http, TASKER_STEPS_ENDPOINT: ready.steps, TASKER_RESULTS_ENDPOINT: ready.results };
   start(process.execPath, [join(orders, "typescript/worker.ts")], { ...env, TASKER_WORKER_ID: "orders-ts" });
-  start(process.execPath, [join(root, "examples/wfformat-replay/typescript/worker.ts")], { ...env, TASKER_WORKER_ID: "replay-ts", REPLAY_FACTOR: "0.02" });
+  start(process.execPath, [join(root, "examples/wfformat-replay/typescript/worker.ts")], {
+    ...env,
+    TASKER_WORKER_ID: "replay-ts",
+    REPLAY_FACTOR: "0.02",
+  });
 
   title("The order fulfilment of the seed: validate, reserve, pay, ship");
   await run(env, ["template", "apply", join(orders, "template.yaml")]);
-  const orderOk = await run(env, ["task", "submit", "fulfillment/process_order", "--context", `@${join(orders, "context.json")}`, "--wait"]);
+  const orderOk = await run(env, [
+    "task",
+    "submit",
+    "fulfillment/process_order",
+    "--context",
+    `@${join(orders, "context.json")}`,
+    "--wait",
+  ]);
 
   title("1000 Genomes: 52 steps of a real scientific workflow, each 50 times faster than it was recorded");
   const file = join(folder, "1000genome.yaml");
@@ -71,7 +85,7 @@ async function startServer(): Promise<Ready> {
 }
 
 function start(command: string, args: readonly string[], env: Record<string, string>): ChildProcess {
-  const child = spawn(command, args, { cwd: folder, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command, args, { cwd: folder, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", logs] });
   children.push(child);
   return child;
 }
@@ -79,13 +93,21 @@ function start(command: string, args: readonly string[], env: Record<string, str
 /** Shows what the command shows. @returns whether it ended well */
 async function run(env: Record<string, string>, args: readonly string[]): Promise<boolean> {
   console.log(`\n  $ tasker ${args.map((arg) => arg.replace(`${root}/`, "").replace(`${folder}/`, "")).join(" ")}`);
-  const child = spawn(process.execPath, [tasker, ...args], { cwd: folder, env: { ...process.env, ...env }, stdio: "inherit" });
+  const child = spawn(process.execPath, [tasker, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: "inherit",
+  });
   const [code] = (await once(child, "exit")) as [number | null];
   return code === 0;
 }
 
 async function capture(env: Record<string, string>, args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [tasker, ...args], { cwd: folder, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [tasker, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
   child.stdout.on("data", (part) => {
     text += part;
