@@ -3,7 +3,14 @@ import { defineConfig } from "vitest/config";
 /** Tests sit beside the source; whole-system tests, which start real processes, are in `tests/`. */
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "workers/typescript/src/**/*.test.ts", "examples/**/*.test.ts", "tests/**/*.test.ts", "simulation/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "apps/*/src/**/*.test.ts",
+      "workers/typescript/src/**/*.test.ts",
+      "examples/**/*.test.ts",
+      "tests/**/*.test.ts",
+      "simulation/*.test.ts",
+    ],
     pool: "forks",
     testTimeout: 30_000,
   },

@@ -3,7 +3,7 @@
  * next one leased: two step writes and a history row of three transitions. Prints CPU microseconds per hop, wall time
  * per commit, and bytes of the database per step.
  *
- *     node bench/store.ts [--tasks 4000] [--hops-per-commit 100] [--output-bytes 40] [--context-bytes 40]
+ *     node bench/store.ts [--tasks 4000] [--steps 10] [--hops-per-commit 100] [--output-bytes 40] [--context-bytes 40]
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,12 +18,13 @@ const { values: flags } = parseArgs({
     "hops-per-commit": { type: "string", default: "100" },
     "output-bytes": { type: "string", default: "40" },
     "context-bytes": { type: "string", default: "40" },
+    steps: { type: "string", default: "10" },
     runs: { type: "string", default: "3" },
   },
 });
 const taskCount = Number(flags.tasks);
 const perCommit = Number(flags["hops-per-commit"]);
-const stepsOfTask = 10;
+const stepsOfTask = Number(flags.steps);
 const now = 1_800_000_000_000;
 const output = jsonOfSize(Number(flags["output-bytes"]));
 const context = jsonOfSize(Number(flags["context-bytes"]));
