@@ -80,6 +80,7 @@ export async function runHandler(
   if (step.signal?.aborted) cancel();
   const outcome = await ended.promise;
   step.signal?.removeEventListener("abort", cancel);
+  runner.abandon("the test is over");
   return {
     status: outcome.status,
     output: parseLossless(outcome.output),

@@ -164,14 +164,14 @@ class Run {
     await Promise.race([this.#runner.idle(), deadline.promise]);
     clearTimeout(timer);
     if (this.#runner.runningCount > 0) log.warn("worker.drain_ended", { still_running: this.#runner.runningCount });
-    this.#runner.abortAll("the worker leaves");
+    this.#runner.abandon("the worker leaves");
     this.#thread.leave(flushMs);
   }
 
   #refused(reason: string, detail: string): void {
     this.#failure = new WorkerRefusedError(reason, detail);
     this.#runner.drain();
-    this.#runner.abortAll(this.#failure.message);
+    this.#runner.abandon(this.#failure.message);
     void this.#thread.close();
   }
 

@@ -102,8 +102,9 @@ export class Runner implements AttemptHost {
     });
   }
 
-  /** Asks whatever still runs to stop. */
-  abortAll(reason: string): void {
+  /** Asks whatever still runs to stop, and waits for nothing any more. */
+  abandon(reason: string): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     for (const attempt of this.#running.values()) attempt.abort(new Error(reason));
     for (const attempt of this.#overdue.values()) attempt.abort(new Error(reason));
   }
