@@ -42,7 +42,7 @@ export async function startServer(config: ServerConfig, log: Log = openLog(confi
     const store = await openStore({ database: config.database });
     parts.started(() => store.close());
     const engine = await startEngine(config, store, log);
-    const reader = await startReaderThread(config.database, () => engine.servedHandlers());
+    const reader = await startReaderThread(config.database, engine);
     parts.started(() => reader.close());
     const executor = await startExecutor(config, engine, log);
     parts.started(() => executor.stop({ drainMs: config.drainMs }));

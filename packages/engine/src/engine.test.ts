@@ -194,6 +194,16 @@ describe("a task", () => {
     expect(kit.story()).toEqual(["a ready->failed queue_timeout", "task in_progress->failed step_failed"]);
   });
 
+  it("shows how far its handlers say they are, until the attempt ends", async () => {
+    const kit = await startEngine({ steps: [{ name: "a" }] });
+    const id = idOf(await kit.submit());
+    const [a] = kit.take();
+    kit.engine.workerEvents.progressed("w1-00000000", a!.leaseId, '{"done":3}');
+    expect([...kit.engine.progressOf(id)]).toEqual([["a", '{"done":3}']]);
+    await kit.answer(failed(a!));
+    expect([...kit.engine.progressOf(id)]).toEqual([]);
+  });
+
   it("runs steps of a higher priority first", async () => {
     const steps = [{ name: "low" }, { name: "high", priority: 5 }, { name: "mid", priority: 1 }];
     const kit = await startEngine({ steps, worker: null });

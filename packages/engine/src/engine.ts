@@ -9,7 +9,7 @@ import { compilePlan, type Plan } from "./domain/plan.ts";
 import { PlanRegistry } from "./domain/plan-registry.ts";
 import type { CompileSchema, Template } from "./domain/template.ts";
 import { Inbox, type Input, refuse } from "./inbox.ts";
-import { admitWorker, missLeases, returnLeases } from "./lifecycle/admit-worker.ts";
+import { admitWorker, missLeases, noteProgress, returnLeases } from "./lifecycle/admit-worker.ts";
 import { applyResult, needsLookup, type StoredLeases } from "./lifecycle/apply-results.ts";
 import { type CancelTask, cancelTask } from "./lifecycle/cancel-task.ts";
 import { buildRequests, leaseReadySteps, missingPayloads } from "./lifecycle/dispatch-ready-steps.ts";
@@ -153,7 +153,7 @@ export class Engine {
     resultsArrived: (key, results) => this.#push({ kind: "results", key, results }),
     leasesRejected: (key, leaseIds, reason) => this.#push({ kind: "rejected", key, leaseIds, reason }),
     leasesMissing: (key, leaseIds) => this.#push({ kind: "missing", key, leaseIds }),
-    progressed: () => {},
+    progressed: (_key, leaseId, progressJson) => noteProgress(this.#world, leaseId, progressJson),
   };
 
   get plans(): PlanRegistry {
@@ -183,6 +183,12 @@ export class Engine {
   readiness(): { readonly ready: boolean; readonly reason: string | null } {
     const ready = this.#state === "running";
     return { ready, reason: ready ? null : readinessReasons[this.#state] };
+  }
+
+  /** What the handlers of a task have last said about how far they are: step name -> JSON text. */
+  progressOf(taskUuid: string): ReadonlyMap<string, string> {
+    const steps = this.#world.memory.tasks.get(taskUuid)?.steps ?? [];
+    return new Map(steps.flatMap((step) => (step?.progress == null ? [] : [[step.plan.name, step.progress]])));
   }
 
   workers(): readonly Worker[] {

@@ -1,8 +1,9 @@
 /** Joins the store's queries and the surface's views: rows in, finished JSON out. */
 import type { TaskStatus } from "@tasker/engine";
-import type { LiveEvent, ServedHandlers, TaskFilter } from "@tasker/http-api";
+import type { LiveEvent, TaskFilter } from "@tasker/http-api";
 import {
   eventPageJson,
+  type TaskViewOptions,
   taskItemJson,
   taskJson,
   taskPageJson,
@@ -18,10 +19,10 @@ export class JsonReader {
     this.#queries = queries;
   }
 
-  async task(id: string, servedHandlers: ServedHandlers): Promise<string | null> {
+  async task(id: string, options: TaskViewOptions): Promise<string | null> {
     const task = await this.#queries.task(id);
     if (task === null) return null;
-    return taskJson({ task, steps: task.steps, template: task.template }, { servedHandlers });
+    return taskJson({ task, steps: task.steps, template: task.template }, options);
   }
 
   async tasks(filter: TaskFilter): Promise<string> {

@@ -29,8 +29,14 @@ export interface ReaderThread extends Reader {
   close(): Promise<void>;
 }
 
+/** What only the engine's memory knows, read at the moment of a question. */
+export interface LiveFacts {
+  servedHandlers(): ServedHandlers;
+  progressOf(taskUuid: string): ReadonlyMap<string, string>;
+}
+
 /** @throws Error when the thread cannot open the database */
-export async function startReaderThread(database: string, servedHandlers: () => ServedHandlers): Promise<ReaderThread> {
+export async function startReaderThread(database: string, live: LiveFacts): Promise<ReaderThread> {
   const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), { workerData: { database } });
   await Promise.race([once(thread, "message"), once(thread, "error").then(([error]) => Promise.reject(error))]);
   const waiting = new Map<number, Waiting>();
@@ -52,7 +58,7 @@ export async function startReaderThread(database: string, servedHandlers: () => 
       thread.postMessage({ id, method, args } satisfies ReaderQuestion);
     });
   return {
-    task: (id) => ask("task", id, servedHandlers()),
+    task: (id) => ask("task", id, { servedHandlers: live.servedHandlers(), progress: live.progressOf(id) }),
     tasks: (filter) => ask("tasks", filter),
     events: (id, after, limit) => ask("events", id, after, limit),
     templates: () => ask("templates"),

@@ -28,6 +28,8 @@ export class Step implements StepRow {
   error: string | null = null;
   reason: string | null = null;
 
+  /** JSON text: what the handler of the current attempt last said. */
+  progress: string | null = null;
   /** Dependencies that are not satisfied yet. */
   openDependencies: number;
   /** Who holds the lease, while it is `in_progress` and its worker is here. */

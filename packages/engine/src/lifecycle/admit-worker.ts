@@ -62,6 +62,12 @@ export function missLeases(world: World, turn: Turn, key: string, leaseIds: read
   }
 }
 
+/** How far a handler says it is. News, not a fact: it is kept in memory until the attempt ends, and nowhere else. */
+export function noteProgress(world: World, leaseId: string, progressJson: string): void {
+  const step = leasedStep(world, leaseId);
+  if (step?.state === "in_progress") step.progress = progressJson;
+}
+
 /** The active step whose last lease this is. */
 function leasedStep(world: World, leaseId: string): Step | undefined {
   const step = world.memory.leased.get(Number(leaseId.slice(leaseId.lastIndexOf(".") + 1)));

@@ -63,6 +63,7 @@ export function revokeLease(world: World, turn: Turn, step: Step): void {
   }
   step.owner = null;
   step.leaseMs = null;
+  step.progress = null;
   world.memory.orphans.delete(step);
 }
 

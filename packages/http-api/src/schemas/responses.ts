@@ -25,6 +25,7 @@ const step = Type.Object(
     started_at: timeOrNull,
     finished_at: timeOrNull,
     wake_at: Type.Union([time, Type.Null()], { description: "When a step that waits for its retry is ready again." }),
+    progress: Type.Unknown({ description: "What its running handler last said about how far it is, or null." }),
   },
   { $id: "Step" },
 );

@@ -17,6 +17,8 @@ export interface TaskView {
 export interface TaskViewOptions {
   /** What the connected workers take now: tells `queued` from `no_worker`. */
   readonly servedHandlers: ServedHandlers;
+  /** What running handlers last said about how far they are: step name -> JSON text. */
+  readonly progress?: ReadonlyMap<string, string>;
 }
 
 /** What is the same for every task of a template version. */
@@ -26,6 +28,7 @@ interface TaskShape {
 }
 
 interface StepShape {
+  readonly name: string;
   /** `"name":...,"status":"` */
   readonly head: string;
   /** `"max_attempts":...,"depends_on":[...]` */
@@ -52,7 +55,7 @@ export function taskJson(view: TaskView, options: TaskViewOptions): string {
   const rows = rowsByIndex(view);
   const serves = servedTest(options.servedHandlers);
   const standings = shape.steps.map((step, index) => standingOf(step, rows[index], rows, task.createdAt, serves));
-  const steps = shape.steps.map((step, index) => stepJson(step, standings[index]!, rows[index]));
+  const steps = shape.steps.map((step, index) => stepJson(step, standings[index]!, rows[index], options.progress));
   const reason = task.reason ?? (task.status === "in_progress" ? waitReason(standings) : null);
   const named = { ...task, ...shape.name };
   const startedAt = task.startedAt ?? firstStart(view.steps);
@@ -93,15 +96,20 @@ function readySince(step: StepShape, rows: readonly (Row | undefined)[], created
   return since;
 }
 
-function stepJson(step: StepShape, { state, reason, readyAt }: Standing, row: Row | undefined): string {
+function stepJson(
+  step: StepShape,
+  { state, reason, readyAt }: Standing,
+  row: Row | undefined,
+  progress: TaskViewOptions["progress"],
+): string {
   const started = `${step.head}${state}","reason":${stringJson(reason)},"attempt":${row?.attempt ?? 0},${step.middle},`;
   const times = `"ready_at":${timeJson(readyAt)},`;
   if (row === undefined) {
-    return `${started}"worker_id":null,"output":null,"error":null,${times}"started_at":null,"finished_at":null,"wake_at":null}`;
+    return `${started}"worker_id":null,"output":null,"error":null,${times}"started_at":null,"finished_at":null,"wake_at":null,"progress":null}`;
   }
   return (
     `${started}"worker_id":${stringJson(row.workerId)},"output":${row.output ?? "null"},"error":${row.error ?? "null"},` +
-    `${times}"started_at":${timeJson(row.startedAt)},"finished_at":${timeJson(row.finishedAt)},"wake_at":${timeJson(row.wakeAt)}}`
+    `${times}"started_at":${timeJson(row.startedAt)},"finished_at":${timeJson(row.finishedAt)},"wake_at":${timeJson(row.wakeAt)},"progress":${progress?.get(step.name) ?? "null"}}`
   );
 }
 
@@ -131,6 +139,7 @@ function shapeOf(template: Template): TaskShape {
   const shape = {
     name: { namespace, name, version },
     steps: template.steps.map((step) => ({
+      name: step.name,
       head: `{"name":${JSON.stringify(step.name)},"status":"`,
       middle: `"max_attempts":${step.retryable ? step.retry.limit + 1 : 1},"depends_on":${JSON.stringify(step.depends_on)}`,
       handler: step.handler,
