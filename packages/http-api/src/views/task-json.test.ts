@@ -81,9 +81,9 @@ test("writes a task as the contract has it", () => {
       `"correlation_id":"c","initiator":null,"created_at":"${iso(0)}","started_at":"${iso(10)}","finished_at":null,"steps":[` +
       `{"name":"s1","status":"completed","reason":null,"attempt":1,"max_attempts":1,"depends_on":[],"worker_id":"w",` +
       `"output":{"n": 1.50, "id": 12345678901234567890},"error":null,"ready_at":"${iso(0)}","started_at":"${iso(10)}",` +
-      `"finished_at":"${iso(20)}","wake_at":null},` +
+      `"finished_at":"${iso(20)}","wake_at":null,"progress":null},` +
       `{"name":"s2","status":"ready","reason":"no_worker","attempt":0,"max_attempts":1,"depends_on":["s1"],"worker_id":null,` +
-      `"output":null,"error":null,"ready_at":"${iso(20)}","started_at":null,"finished_at":null,"wake_at":null}]}`,
+      `"output":null,"error":null,"ready_at":"${iso(20)}","started_at":null,"finished_at":null,"wake_at":null,"progress":null}]}`,
   );
 });
 
