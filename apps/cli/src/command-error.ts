@@ -39,6 +39,6 @@ export function errorText(error: CommandError): string {
 export function issueText({ file, line, column, path, message, suggestion }: Issue): string {
   const position = [file, line, column].filter((part) => part !== undefined).join(":");
   const place = [position, path].filter((part) => part !== "").join(" ");
-  const meant = suggestion === undefined || message.includes(suggestion) ? "" : `; did you mean ${suggestion}?`;
+  const meant = suggestion === undefined || /did you mean/i.test(message) ? "" : `; did you mean ${suggestion}?`;
   return visible(`${place === "" ? "" : `${place}: `}${message}${meant}`);
 }

@@ -14,6 +14,7 @@ export interface FrameSize {
 /** More lines than this help nobody, however high the terminal is. */
 const maxStepLines = 20;
 const maxBarWidth = 40;
+const maxNameWidth = 24;
 
 const statusStyles: Readonly<Record<string, Style>> = {
   failed: "red",
@@ -85,8 +86,8 @@ function stepLines(board: TaskBoard, size: FrameSize, now: number, room: number)
   const { failing, running } = board;
   // Failures have the first claim, but what runs keeps a third of the room.
   const forRunning = Math.min(running.size, Math.max(room - failing.size, Math.floor(room / 3)));
-  const lines = group(failing, room - forRunning, "more of these", size, (step) => failingLine(step));
-  lines.push(...group(running, room - lines.length, "more in progress", size, (step) => runningLine(step, now)));
+  const lines = group(failing, room - forRunning, "more of these", size, (step) => failingLine(step, size));
+  lines.push(...group(running, room - lines.length, "more in progress", size, (step) => runningLine(step, size, now)));
   return lines;
 }
 
@@ -105,15 +106,22 @@ function group(
   return lines;
 }
 
-function failingLine({ name, status, attempt, maxAttempts, reason, error }: BoardStep): string {
+function failingLine(step: BoardStep, size: FrameSize): string {
+  const { status, attempt, maxAttempts, reason, error } = step;
   const mark = status === "waiting_for_retry" ? "~" : "✗";
   const why = [error, reason].filter((part) => part !== null).join("; ");
-  return `${mark} ${pad(visible(name), 24)}  ${status}  attempt ${attempt}/${maxAttempts}${why === "" ? "" : `  ${visible(why)}`}`;
+  return `${mark} ${nameCell(step, size)}  ${status}  attempt ${attempt}/${maxAttempts}${why === "" ? "" : `  ${visible(why)}`}`;
 }
 
-function runningLine({ name, attempt, workerId, since }: BoardStep, now: number): string {
+function runningLine(step: BoardStep, size: FrameSize, now: number): string {
+  const { attempt, workerId, since } = step;
   const again = attempt > 1 ? `  attempt ${attempt}` : "";
-  return `▸ ${pad(visible(name), 24)}  ${duration(now - since)}${again}${workerId === null ? "" : `  ${visible(workerId)}`}`;
+  return `▸ ${nameCell(step, size)}  ${duration(now - since)}${again}${workerId === null ? "" : `  ${visible(workerId)}`}`;
+}
+
+/** Names stand below each other, as far as the terminal has room for that. */
+function nameCell({ name }: BoardStep, { columns }: FrameSize): string {
+  return pad(visible(name), Math.min(maxNameWidth, Math.floor(columns / 3)));
 }
 
 function first<T>(items: Iterable<T>, count: number): T[] {

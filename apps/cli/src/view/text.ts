@@ -122,6 +122,11 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** `1 step`, `2 steps` */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** JSON text on one line: its line ends are white space between tokens, since strings cannot hold them. */
 export function oneLine(json: string): string {
   return json.replace(/[\r\n]+/g, " ").trim();

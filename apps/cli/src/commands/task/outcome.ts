@@ -12,9 +12,8 @@ export function outcomeText(task: TaskView, pictured: boolean): string {
   for (const { status } of task.steps) counts.set(status, (counts.get(status) ?? 0) + 1);
   const numbers = countsOf(counts).map(([status, count]) => `${status} ${count}`);
   const reason = task.reason === null ? "" : ` (${task.reason})`;
-  const lines = [
-    `${templateName(task)} ${task.id}: ${task.status}${reason}${took(task)}; steps: ${numbers.join(", ")}`,
-  ];
+  const standing = `${templateName(task)} ${task.id}: ${task.status}${reason}${took(task)}`;
+  const lines = pictured ? [] : [`${standing}; steps: ${numbers.join(", ")}`];
   const failed = task.steps.filter(({ status }) => status === "failed" || status === "in_doubt");
   for (const step of failed.slice(0, maxFailuresShown)) lines.push(failureLine(step));
   if (failed.length > maxFailuresShown) lines.push(`  ... and ${failed.length - maxFailuresShown} more`);

@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from "../../exit-codes.ts";
 import { path } from "../../http/server-client.ts";
 import type { Shell } from "../../shell.ts";
 import { templateName } from "../../task-json.ts";
-import { oneLine, visible } from "../../view/text.ts";
+import { counted, oneLine, visible } from "../../view/text.ts";
 import { type ReadTemplate, readTemplate } from "./read-template.ts";
 
 export async function applyTemplates(
@@ -20,7 +20,7 @@ export async function applyTemplates(
     const contentType = /^\s*\{/.test(text) ? "application/json" : "application/yaml";
     const answer = await client.send("PUT", path("templates", namespace, name, version), { text, contentType });
     const what = answer.status === 201 ? "applied" : "unchanged";
-    const steps = `${template.steps.length} ${template.steps.length === 1 ? "step" : "steps"}`;
+    const steps = counted(template.steps.length, "step");
     shell.out.write(
       options.json ? `${oneLine(answer.text)}\n` : `${what}  ${visible(templateName(template))}  ${steps}\n`,
     );

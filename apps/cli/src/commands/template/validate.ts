@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from "../../exit-codes.ts";
 import { shown } from "../../read-text.ts";
 import type { Shell } from "../../shell.ts";
 import { templateName } from "../../task-json.ts";
-import { visible } from "../../view/text.ts";
+import { counted, visible } from "../../view/text.ts";
 import { readTemplate } from "./read-template.ts";
 
 export interface ValidateOptions {
@@ -25,7 +25,7 @@ export async function validateTemplates(
       shell.out.write(
         options.json
           ? `${JSON.stringify({ ...found, issues: [] })}\n`
-          : `valid  ${visible(`${found.file}  ${found.template}`)}  ${found.steps} steps\n`,
+          : `valid  ${visible(`${found.file}  ${found.template}`)}  ${counted(found.steps, "step")}\n`,
       );
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
