@@ -13,7 +13,7 @@ import {
   placeOfKey,
   shorten,
 } from "./document/tree.ts";
-import { collectFields, type Field, type Fields } from "./fields.ts";
+import { collectFields, type Field, type Fields, keyPlace } from "./fields.ts";
 import { environmentKeys } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { collectStep, readOptional, type StepFields, templateDefaults } from "./read-step.ts";
@@ -103,7 +103,7 @@ function overridesOfMap(map: MapNode, steps: ReadonlyMap<string, StepFields>, is
     if (step === undefined || value.kind !== "map") return [];
     const { fields } = collectStep(value, issues);
     const name = fields.get("name");
-    if (name !== undefined) issues.add(name.place, "an environment cannot rename a step");
+    if (name !== undefined) issues.add(keyPlace(name), "an environment cannot rename a step");
     return [{ step, fields }];
   });
 }

@@ -3,7 +3,7 @@
  * later releases and fields given twice are reported here; the values are read later.
  */
 import type { IssueLog } from "./document/issue-log.ts";
-import { type MapNode, type Node, type Place, placeOfKey, shorten } from "./document/tree.ts";
+import { type MapEntry, type MapNode, type Node, type Place, placeOfKey, shorten } from "./document/tree.ts";
 import type { KeyTable } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 
@@ -11,7 +11,14 @@ export interface Field {
   /** The key as written, without the colon of a Ruby symbol. */
   readonly spelling: string;
   readonly node: Node;
-  readonly place: Place;
+  readonly entry: MapEntry;
+  /** Whose entry it is. */
+  readonly map: MapNode;
+}
+
+/** The place of the key, for what is wrong with the field as a whole. */
+export function keyPlace({ map, entry }: Field): Place {
+  return placeOfKey(map, entry);
 }
 
 /** Field -> what was written for it. A field whose value is empty (null) counts as not written. */
@@ -25,8 +32,7 @@ export function collectFields(map: MapNode, table: KeyTable, into: Fields, issue
     const name = table.spellings.get(spelling);
     const later = table.later.get(spelling);
     if (name !== undefined) {
-      const field = { spelling, node: entry.value, place: placeOfKey(map, entry) };
-      if (!isEmpty(entry.value)) addField(name, field, into, issues);
+      if (!isEmpty(entry.value)) addField(name, { spelling, node: entry.value, entry, map }, into, issues);
     } else if (later !== undefined) {
       metLater = true;
       issues.add(placeOfKey(map, entry), notYet(spelling, later));
@@ -53,7 +59,7 @@ function addField(name: string, field: Field, into: Fields, issues: IssueLog): v
   const earlier = into.get(name);
   const joined = earlier === undefined ? field : combined.get(name)?.(earlier, field);
   if (joined !== undefined) into.set(name, joined);
-  else issues.add(field.place, `\`${field.spelling}\` says the same as \`${earlier?.spelling}\`; keep one of them`);
+  else issues.add(keyPlace(field), `\`${field.spelling}\` says the same as \`${earlier?.spelling}\`; keep one of them`);
 }
 
 function isEmpty(node: Node): boolean {

@@ -68,7 +68,7 @@ const refused: [what: string, text: string, issues: string[]][] = [
   ],
   ["nothing but a name", "name: n", ["1:1: the template has no `steps`"]],
   ["no name", withTop("version: 1.0.0"), ["1:1: the template has no `name`"]],
-  ["an empty name", withTop('name: " "'), ["1:7 name: the template is empty"]],
+  ["an empty name", withTop('name: " "'), ["1:7 name: the name of the template is empty"]],
   [
     "a name with spaces",
     withTop("name: my order"),
@@ -86,9 +86,13 @@ const refused: [what: string, text: string, issues: string[]][] = [
   [
     "a name that is a number",
     withTop("name: 12"),
-    ["1:7 name: expected text for the template, found 12; put it in quotes"],
+    ["1:7 name: expected text for the name of the template, found 12; put it in quotes"],
   ],
-  ["a name that is a list", withTop("name: [a]"), ["1:7 name: expected text for the template, found a list"]],
+  [
+    "a name that is a list",
+    withTop("name: [a]"),
+    ["1:7 name: expected text for the name of the template, found a list"],
+  ],
   [
     "half a surrogate pair",
     withStep('handler: "\\ud800"'),

@@ -8,7 +8,7 @@ import { IssueLog } from "./document/issue-log.ts";
 import { parseDocument } from "./document/parse-document.ts";
 import { describe, type MapNode, type Node, placeOf } from "./document/tree.ts";
 import { applyEnvironments } from "./environment.ts";
-import { collectFields, type Field, type Fields } from "./fields.ts";
+import { collectFields, type Field, type Fields, keyPlace } from "./fields.ts";
 import { templateKeys } from "./keys.ts";
 import { templateLimits } from "./limits.ts";
 import {
@@ -65,9 +65,9 @@ function collectSteps(root: MapNode, field: Field | undefined, issues: IssueLog)
     return [];
   }
   const { items } = field.node;
-  if (items.length === 0) issues.add(field.place, "a template needs at least one step");
+  if (items.length === 0) issues.add(keyPlace(field), "a template needs at least one step");
   if (items.length > templateLimits.steps) {
-    issues.add(field.place, `the template has ${items.length} steps; at most ${templateLimits.steps} are accepted`);
+    issues.add(keyPlace(field), `the template has ${items.length} steps; at most ${templateLimits.steps} are accepted`);
     return [];
   }
   return items.flatMap((item) => {

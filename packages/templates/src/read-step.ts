@@ -2,7 +2,7 @@
 import type { RetryPolicy, StepTemplate } from "@tasker/engine";
 import type { IssueLog } from "./document/issue-log.ts";
 import { describe, jsonText, type ListNode, type MapNode, placeOf } from "./document/tree.ts";
-import { collectFields, type Field, type Fields, notYet } from "./fields.ts";
+import { collectFields, type Field, type Fields, keyPlace, notYet } from "./fields.ts";
 import { handlerKeys, laterStepTypes, retryKeys, stepKeys } from "./keys.ts";
 import { templateLimits } from "./limits.ts";
 import { readSchema } from "./schema/read-schema.ts";
@@ -125,7 +125,7 @@ function readConfig(field: Field | undefined, issues: IssueLog): string {
   }
   const text = jsonText(field.node);
   if (text.length > templateLimits.configBytes || Buffer.byteLength(text) > templateLimits.configBytes) {
-    issues.add(field.place, `the configuration is larger than ${templateLimits.configBytes} bytes of JSON`);
+    issues.add(keyPlace(field), `the configuration is larger than ${templateLimits.configBytes} bytes of JSON`);
   }
   return text;
 }
@@ -137,7 +137,7 @@ function readRetry(fields: Fields, defaults: RetryPolicy, issues: IssueLog): Ret
   const base = duration(fields.get("retry.base"), 0, longestBackoffMs, issues) ?? defaults.base_ms;
   const max = duration(fields.get("retry.max"), 0, longestBackoffMs, issues);
   if (max !== null && max < base) {
-    issues.add(fields.get("retry.max")!.place, "the longest delay (`max`) is shorter than the first one (`base`)");
+    issues.add(keyPlace(fields.get("retry.max")!), "the longest delay (`max`) is shorter than the first one (`base`)");
   }
   const jitter = fields.get("retry.jitter");
   return {

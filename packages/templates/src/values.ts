@@ -14,7 +14,7 @@ export const versionPattern = String.raw`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d
 const validVersion = new RegExp(versionPattern);
 
 export function readName(node: Node, what: string, issues: IssueLog): string | null {
-  const text = readText(node, `the ${what}`, templateLimits.nameLength, issues);
+  const text = readText(node, `the name of the ${what}`, templateLimits.nameLength, issues);
   if (text === null || validName.test(text)) return text;
   const expected = "letters, digits, _ . : and -, not . : or - first";
   issues.add(
@@ -56,21 +56,17 @@ export function readText(node: Node, what: string, maxLength: number, issues: Is
   return null;
 }
 
+/** What YAML 1.1 and other languages write. */
+const otherBooleans = new Map([
+  ...["true", "yes", "on"].map((word) => [word, "true"] as const),
+  ...["false", "no", "off"].map((word) => [word, "false"] as const),
+]);
+
 export function readBoolean(field: Field | undefined, fallback: boolean, issues: IssueLog): boolean {
   if (field === undefined) return fallback;
   const { node } = field;
   if (node.kind === "scalar" && typeof node.value === "boolean") return node.value;
-  const meant =
-    node.kind === "scalar"
-      ? new Map([
-          ["yes", "true"],
-          ["on", "true"],
-          ["no", "false"],
-          ["off", "false"],
-          ["True", "true"],
-          ["False", "false"],
-        ]).get(String(node.value))
-      : undefined;
+  const meant = node.kind === "scalar" ? otherBooleans.get(String(node.value).toLowerCase()) : undefined;
   issues.add(placeOf(node), `expected true or false, found ${describe(node)}`, meant);
   return fallback;
 }
@@ -115,12 +111,8 @@ export function readDuration(field: Field, minMs: number, maxMs: number, issues:
   const unit = spelling.endsWith("_ms") ? "ms" : spelling.endsWith("_seconds") ? "s" : null;
   const ms = unit === null ? durationOf(value) : countOf(value, unit);
   if (ms === null) {
-    const expected =
-      unit === null
-        ? `a duration such as ${durationExamples}`
-        : unit === "ms"
-          ? "a number of milliseconds"
-          : "a number of seconds";
+    const counted = unit === "ms" ? "a number of milliseconds" : "a number of seconds";
+    const expected = unit === null ? `a duration such as ${durationExamples}` : counted;
     const suggestion = unit === null && typeof value === "number" ? `${(node as ScalarNode).json}s` : undefined;
     issues.add(placeOf(node), `expected ${expected}, found ${describe(node)}`, suggestion);
   } else if (ms < minMs || ms > maxMs) {

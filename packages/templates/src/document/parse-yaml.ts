@@ -16,16 +16,7 @@ import {
 } from "yaml";
 import { templateLimits, tooDeep } from "../limits.ts";
 import type { IssueLog } from "./issue-log.ts";
-import {
-  joinPath,
-  type ListNode,
-  type MapEntry,
-  type MapNode,
-  type Node,
-  type Place,
-  placeOf,
-  placeOfKey,
-} from "./tree.ts";
+import { type ListNode, type MapEntry, type MapNode, type Node, placeOf, placeOfKey } from "./tree.ts";
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
 
@@ -61,8 +52,9 @@ function compose(text: string, issues: IssueLog) {
     }
     return issues.isEmpty ? document : null;
   } catch (error) {
-    // The parser throws nothing but what the machine does under it: a stack that is full.
-    issues.add({ offset: 0, path: "" }, messageOf(error as Error));
+    // A full stack; within a regular expression it is a SyntaxError.
+    if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
+    issues.add({ offset: 0, path: "" }, messageOf(error));
     return null;
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
@@ -123,7 +115,7 @@ class TreeBuilder {
 
   #alias(alias: Alias, parent: MapNode | ListNode | null, key: string | number): Node {
     const offset = offsetOf(alias);
-    const place = { ...placeOf(nothing(offset, parent, key)) };
+    const place = placeOf(nothing(offset, parent, key));
     if (!this.#anchors.has(alias.source)) {
       this.#issues.add(place, `the alias *${alias.source} has no anchor &${alias.source} before it`);
       return nothing(offset, parent, key);
@@ -146,7 +138,7 @@ class TreeBuilder {
       const key = this.#key(pair, map, keyOffset);
       if (key === null) continue;
       if (key === "<<" && (pair.key as Scalar).type === "PLAIN") {
-        merged.push(...this.#mergedEntries(pair.value, map));
+        for (const entry of this.#mergedEntries(pair.value, map)) merged.push(entry);
         continue;
       }
       const value = pair.value === null ? nothing(keyOffset, map, key) : this.build(pair.value, map, key);
@@ -184,13 +176,16 @@ class TreeBuilder {
     const value = scalar.value;
     const origin = { kind: "scalar", offset, parent, key } as const;
     if (typeof value === "string") return { ...origin, value, json: JSON.stringify(value) };
-    if (typeof value !== "number")
-      return { ...origin, value: value === true ? true : value === false ? false : null, json: String(value ?? null) };
+    if (typeof value === "boolean") return { ...origin, value, json: String(value) };
+    if (typeof value !== "number") return nothing(offset, parent, key);
     const json = numberText(value, scalar.source ?? "");
     if (json !== null) return { ...origin, value, json };
-    const place: Place = { offset, path: parent === null ? "" : joinPath(placeOf(parent).path, key) };
-    this.#issues.add(place, `JSON has no number ${scalar.source}; write a finite number, or quote it to have text`);
-    return { ...origin, value: 0, json: "0" };
+    const zero: Node = { ...origin, value: 0, json: "0" };
+    this.#issues.add(
+      placeOf(zero),
+      `JSON has no number ${scalar.source}; write a finite number, or quote it to have text`,
+    );
+    return zero;
   }
 }
 
