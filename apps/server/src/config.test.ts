@@ -272,6 +272,12 @@ describe("the configuration", () => {
   it("refuses the same endpoint for steps and results", () => {
     const same = "tcp://127.0.0.1:7000";
     const flags = { "step_execution.rust_step_publisher": same, "step_execution.rust_result_subscriber": same };
-    expect(refused({ flags })).toMatchObject([{ place: same }]);
+    expect(refused({ flags })).toMatchObject([{ place: "--results", message: `steps and results are both ${same}` }]);
+  });
+
+  it("takes a free port for each", () => {
+    const any = "tcp://127.0.0.1:*";
+    const flags = { "step_execution.rust_step_publisher": any, "step_execution.rust_result_subscriber": any };
+    expect(loadConfig({ flags, env: {}, cwd }).stepExecution).toMatchObject({ steps: any, results: any });
   });
 });

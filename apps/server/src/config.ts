@@ -234,8 +234,9 @@ function endpointsOf(values: ConfigValues, problems: ConfigProblem[], warnings: 
     values["step_execution.rust_result_subscriber"],
     "results",
   );
-  if (steps === results) {
-    problems.push({ place: steps, message: "steps and results need different endpoints", hint: "Change one of them." });
+  if (steps === results && !isAnyPort(steps)) {
+    const place = values["step_execution.rust_result_subscriber"]?.place ?? "default";
+    problems.push({ place, message: `steps and results are both ${steps}`, hint: "Give each its own endpoint." });
   }
   const workerSteps = values["step_execution.handler_step_subscriber"]?.text ?? steps;
   const publisher = values["step_execution.handler_result_publisher"];
@@ -267,6 +268,11 @@ function besideDatabase(database: string, socket: string): string {
 
 function inprocWarning(name: KeyName, { text, place }: EndpointText): string {
   return `${place}: ${name} is ${text}, which exists in this process only: workers in other processes cannot connect. Use ipc:// or tcp://.`;
+}
+
+/** Two such endpoints are not the same one: each takes a free port. */
+function isAnyPort(endpoint: string): boolean {
+  return /^tcp:.*:(\*|0)$/.test(endpoint);
 }
 
 /** `tcp://*:5556` is what workers reach as `tcp://127.0.0.1:5556`: not another endpoint to connect to. */
