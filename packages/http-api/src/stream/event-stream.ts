@@ -71,8 +71,9 @@ export class EventStream {
         this.#send(page.frames);
         if (!(await this.#drained())) return this.close("this client reads too slowly");
         if (page.frames.length >= historyPageEvents || this.#dropped) continue;
-        const status = page.status !== null && isFinalTask(page.status) ? page.status : this.#end;
-        return status === null ? this.goLive() : this.#finish(status);
+        if (page.status !== null && isFinalTask(page.status)) this.#finish(page.status);
+        else this.goLive();
+        return;
       }
     } catch (error) {
       this.close(`the history cannot be read now: ${(error as Error).message}`);

@@ -33,6 +33,8 @@ export class FakeOrchestrator {
   failure: Error | null = null;
   /** Awaited by every read of the history, before it looks. */
   beforeRead: () => Promise<void> | void = () => {};
+  /** Called when a page of the history was taken, before its reader has it. */
+  afterRead: () => void = () => {};
   reads = 0;
 
   /** Adds a task without asking anybody. */
@@ -124,7 +126,9 @@ export class FakeOrchestrator {
       this.reads++;
       const task = this.tasks.get(id);
       if (task === undefined) return null;
-      return { events: this.#eventsAfter(after, limit, id), status: task.status };
+      const page = { events: this.#eventsAfter(after, limit, id), status: task.status };
+      this.afterRead();
+      return page;
     },
     allEventRows: async (after, limit) => this.#eventsAfter(after, limit, null),
   };
