@@ -1,21 +1,24 @@
 /**
  * What a hop of a chain costs in the embedded store alone: no engine, no sockets. A hop is one step answered and the
- * next one leased: two step writes and a history row of three transitions. Prints CPU microseconds per hop, wall time
- * per commit, and bytes of the database per step.
+ * next one leased: two step writes and a history row of three transitions. Prints CPU microseconds per hop, time per
+ * commit, and bytes of the database per step. `--shuffled` advances any of the active tasks instead of the next in line.
  *
- *     node bench/store.ts [--tasks 4000] [--steps 10] [--hops-per-commit 100] [--output-bytes 40] [--context-bytes 40]
+ *     node bench/store.ts [--tasks 4000] [--steps 10] [--hops-per-commit 100] [--active 100] [--shuffled]
+ *                         [--output-bytes 40] [--context-bytes 40] [--runs 3]
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { HistoryRow, StepRow, StepWrite, TaskRow, TaskUpdate, Transition, TurnRecord } from "@tasker/engine";
+import type { StepRow, StepWrite, TaskRow, TaskUpdate, Transition, TurnRecord } from "@tasker/engine";
 import { openStore } from "@tasker/store";
 
 const { values: flags } = parseArgs({
   options: {
     tasks: { type: "string", default: "4000" },
     "hops-per-commit": { type: "string", default: "100" },
+    active: { type: "string", default: "100" },
+    shuffled: { type: "boolean", default: false },
     "output-bytes": { type: "string", default: "40" },
     "context-bytes": { type: "string", default: "40" },
     steps: { type: "string", default: "10" },
@@ -23,6 +26,7 @@ const { values: flags } = parseArgs({
   },
 });
 const taskCount = Number(flags.tasks);
+const activeCount = Number(flags.active);
 const perCommit = Number(flags["hops-per-commit"]);
 const stepsOfTask = Number(flags.steps);
 const now = 1_800_000_000_000;
@@ -34,7 +38,7 @@ for (let run = 0; run < Number(flags.runs); run++) rows.push(await measure());
 console.table(rows);
 
 async function measure() {
-  const folder = mkdtempSync(join(process.env.BENCH_FOLDER ?? tmpdir(), "tasker-bench-store-"));
+  const folder = mkdtempSync(join(tmpdir(), "tasker-bench-store-"));
   const database = join(folder, "tasker.db");
   const store = await openStore({ database });
   const without = await runChains(async () => {});
@@ -67,32 +71,77 @@ async function runChains(commit: (record: TurnRecord) => Promise<void>) {
   return { commitMs: commitMs.sort((a, b) => a - b), cpuUs: user + system, userUs: user };
 }
 
-/** The turns of `taskCount` chains, `perCommit` tasks advancing one hop in each; tasks begin as others end. */
+interface Chain {
+  readonly task: TaskRow;
+  /** Steps answered so far. */
+  done: number;
+  leased: StepRow;
+}
+
+/**
+ * The turns of `taskCount` chains: `activeCount` of them at a time, `perCommit` of which advance one hop in each turn.
+ * A task begins where one has ended. In order, or any of the active ones.
+ */
 function* chainRecords(): Generator<TurnRecord> {
-  let seq = 1;
-  let stepId = 1;
-  for (let first = 1; first <= taskCount; first += perCommit) {
-    const count = Math.min(perCommit, taskCount - first + 1);
-    const tasks = Array.from({ length: count }, (_, index) => taskRow(first + index));
-    let leased: StepRow[] = [];
-    for (let index = 0; index <= stepsOfTask; index++) {
-      const next = index < stepsOfTask ? tasks.map((task) => leasedStep(stepId++, task.taskId, index)) : [];
-      const history = tasks.map((task, position): HistoryRow => {
-        const transitions = transitionsOf(index, leased[position], next[position]);
-        const row = { seq, taskId: task.taskId, at: now, transitions };
-        seq += transitions.length;
-        return row;
-      });
-      yield {
-        newTemplates: [],
-        newTasks: index === 0 ? tasks : [],
-        stepWrites: [...leased.map(answer), ...next.map((row) => ({ guard: null, row }))],
-        taskUpdates: index < stepsOfTask ? [] : tasks.map(({ taskId }) => completed(taskId)),
-        history,
-      };
-      leased = next;
+  const numbers = { taskId: 1, stepId: 1, seq: 1 };
+  let active: Chain[] = [];
+  while (active.length > 0 || numbers.taskId <= taskCount) {
+    const record = {
+      newTemplates: [],
+      newTasks: [],
+      stepWrites: [],
+      taskUpdates: [],
+      history: [],
+    } as Mutable<TurnRecord>;
+    const starting = Math.min(perCommit, activeCount - active.length, taskCount - numbers.taskId + 1);
+    const advancing = starting > 0 && active.length < activeCount - perCommit ? [] : takeSome(active);
+    active = active.slice(advancing.length);
+    for (const chain of advancing) if (advance(chain, record, numbers)) active.push(chain);
+    for (let count = 0; count < starting; count++) active.push(begin(record, numbers));
+    yield record;
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
+type Numbers = { taskId: number; stepId: number; seq: number };
+
+/** The first of the active chains; shuffled to the front when any will do. */
+function takeSome(active: Chain[]): Chain[] {
+  const count = Math.min(perCommit, active.length);
+  if (flags.shuffled) {
+    for (let position = 0; position < count; position++) {
+      const other = position + Math.floor(Math.random() * (active.length - position));
+      [active[position], active[other]] = [active[other]!, active[position]!];
     }
   }
+  return active.slice(0, count);
+}
+
+function begin(record: Mutable<TurnRecord>, numbers: Numbers): Chain {
+  const task = taskRow(numbers.taskId++);
+  const leased = leasedStep(numbers.stepId++, task.taskId, 0);
+  record.newTasks.push(task);
+  record.stepWrites.push({ guard: null, row: leased });
+  note(record, numbers, task, transitionsOf(0, undefined, leased));
+  return { task, done: 0, leased };
+}
+
+/** Answers whether the chain goes on. */
+function advance(chain: Chain, record: Mutable<TurnRecord>, numbers: Numbers): boolean {
+  const { task, leased } = chain;
+  chain.done++;
+  const next = chain.done < stepsOfTask ? leasedStep(numbers.stepId++, task.taskId, chain.done) : undefined;
+  record.stepWrites.push(answer(leased));
+  if (next === undefined) record.taskUpdates.push(completed(task.taskId));
+  else record.stepWrites.push({ guard: null, row: next });
+  note(record, numbers, task, transitionsOf(chain.done, leased, next));
+  if (next !== undefined) chain.leased = next;
+  return next !== undefined;
+}
+
+function note(record: Mutable<TurnRecord>, numbers: Numbers, { taskId }: TaskRow, transitions: Transition[]): void {
+  record.history.push({ seq: numbers.seq, taskId, at: now, transitions });
+  numbers.seq += transitions.length;
 }
 
 function answer(leased: StepRow): StepWrite {

@@ -14,7 +14,10 @@ const busyTimeoutMs = 1_000;
 
 /**
  * `synchronous=full`: a commit is fsynced; WAL's usual `normal` loses acknowledged commits when the power fails.
- * `wal_autocheckpoint`, `cache_size`: docs/decisions/0003-one-fsync-per-turn.md has the measurements.
+ * `wal_autocheckpoint`: a checkpoint runs inside the commit that reaches it. From 1,000 to 16,000 pages the mean cost of
+ * a hop was the same (20 to 22 us), the p99 of a commit fell from 8.6 ms over 7.2 (4,000) to 3.8; 4,000 keep the WAL at
+ * 16 MB. `cache_size`: 64 MB hold the pages of some 100,000 active tasks; with few active tasks it makes no difference.
+ * Foreign keys are not declared: checking them cost 5 to 10 % of a hop, and the engine writes no orphans.
  */
 const writerPragmas = `
   pragma journal_mode = wal;

@@ -22,9 +22,8 @@ export function prepareFindActiveTasks(database: DatabaseSync): (after: number, 
   return (after, limit) => {
     const tasks = (findTasks.all({ after, limit }) as unknown as TaskRecord[]).map(toTask);
     const stepsOf = new Map<number, Omit<StepRow, "output">[]>(tasks.map(({ taskId }) => [taskId, []]));
-    for (const record of findSteps.iterate({ after, limit }) as Iterable<unknown> as Iterable<StepRecord>) {
-      stepsOf.get(record.task_id)!.push(toStep(record));
-    }
+    const steps = findSteps.all({ after, limit }) as unknown as StepRecord[];
+    for (const record of steps) stepsOf.get(record.task_id)!.push(toStep(record));
     return tasks.map((task) => ({ task, steps: stepsOf.get(task.taskId)! }));
   };
 }
