@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { filterLog, jsonLinesLogger } from "../log.ts";
+import type { Outcome } from "./outcome.ts";
+import { type HandlerFunction, HandlerRegistry } from "./registry.ts";
+import { Runner } from "./runner.ts";
+import type { StepRequest } from "./step.ts";
+
+let registry: HandlerRegistry;
+let delivered: Outcome[][];
+let overdue: number[];
+let heard: PromiseWithResolvers<void>;
+
+beforeEach(() => {
+  registry = new HandlerRegistry();
+  delivered = [];
+  overdue = [];
+  heard = Promise.withResolvers();
+});
+
+function runner(concurrency: number, handler: HandlerFunction): Runner {
+  registry.add("work", handler, null);
+  // A runner of an earlier test may still deliver.
+  const own = delivered;
+  return new Runner({
+    registry,
+    concurrency,
+    log: filterLog(jsonLinesLogger(), "silent"),
+    logsEveryStep: false,
+    deliveries: {
+      outcomes: (outcomes) => {
+        own.push([...outcomes]);
+        heard.resolve();
+        heard = Promise.withResolvers();
+      },
+      progress: () => {},
+      overdue: (count) => overdue.push(count),
+    },
+  });
+}
+
+function requests(count: number, change: Partial<StepRequest> = {}): StepRequest[] {
+  return Array.from({ length: count }, (_, index) => ({
+    origin: 0,
+    batchId: "b",
+    leaseId: `b.${index + 1}`,
+    stepName: "s",
+    handler: "work",
+    config: "{}",
+    context: `{"n":${index + 1}}`,
+    previousResults: "{}",
+    attempt: 1,
+    retryLimit: 0,
+    timeoutMs: 30_000,
+    idempotencyKey: "k",
+    taskId: "t",
+    maxOutputBytes: 1_000,
+    ...change,
+  }));
+}
+
+async function until(reached: () => boolean): Promise<void> {
+  while (!reached()) await heard.promise;
+}
+
+const outcomes = () => delivered.flat();
+
+describe("attempts", () => {
+  test("run at most `concurrency` at once, in the order in which they came", async () => {
+    let running = 0;
+    let most = 0;
+    const order: number[] = [];
+    const subject = runner(3, async (step) => {
+      order.push(step.context.n);
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+    });
+    subject.accept(requests(20));
+    await until(() => outcomes().length === 20);
+    expect(most).toBe(3);
+    expect(order).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  test("that end in one turn of the event loop are delivered together", async () => {
+    const subject = runner(100, async () => 1);
+    subject.accept(requests(10));
+    await until(() => outcomes().length === 10);
+    expect(delivered).toHaveLength(1);
+  });
+
+  test("that do not await leave the event loop free now and then", async () => {
+    const subject = runner(1, () => {
+      const end = performance.now() + 2;
+      while (performance.now() < end);
+    });
+    subject.accept(requests(20));
+    expect(subject.drain().length).toBeGreaterThan(0);
+    expect(subject.drain()).toEqual([]);
+  });
+
+  test("have their results delivered before another one that blocks begins", async () => {
+    let deliveredBefore = 0;
+    const subject = runner(10, (step) => {
+      deliveredBefore = outcomes().length;
+      const end = performance.now() + (step.context.n === 2 ? 2 : 0.5);
+      while (performance.now() < end);
+    });
+    subject.accept(requests(3));
+    expect(deliveredBefore).toBe(2);
+  });
+});
+
+describe("timeouts", () => {
+  test("end each attempt at its own time, and its slot stays taken until the handler ends", async () => {
+    const gates: PromiseWithResolvers<unknown>[] = [];
+    const subject = runner(2, () => {
+      const gate = Promise.withResolvers();
+      gates.push(gate);
+      return gate.promise;
+    });
+    const [slow, fast, third] = requests(3);
+    subject.accept([slow!, { ...fast!, timeoutMs: 20 }, third!]);
+    expect(gates).toHaveLength(2);
+    await until(() => outcomes().length === 1);
+    expect(outcomes()).toMatchObject([{ leaseId: fast!.leaseId, errorCode: "timeout" }]);
+    expect(overdue).toEqual([1]);
+    expect(gates).toHaveLength(2);
+    gates[1]!.resolve("late");
+    await until(() => outcomes().length === 2);
+    expect(outcomes()[1]).toMatchObject({ leaseId: fast!.leaseId, status: "completed", output: '"late"' });
+    expect(overdue).toEqual([1, 0]);
+    subject.abandon("the test is over");
+  });
+
+  test("of every slot leave one for the others", async () => {
+    const subject = runner(2, (step) => (step.context.n <= 2 ? new Promise(() => {}) : "ran"));
+    subject.accept(requests(4, { timeoutMs: 10 }));
+    await until(() => outcomes().length === 4);
+    expect(outcomes().map((outcome) => outcome.errorCode ?? outcome.output)).toEqual([
+      "timeout",
+      "timeout",
+      '"ran"',
+      '"ran"',
+    ]);
+  });
+});
+
+test("what has not begun is given up by drain, and idle() waits for the rest", async () => {
+  const gate = Promise.withResolvers<void>();
+  const subject = runner(1, () => gate.promise);
+  const [, second, third] = requests(3);
+  subject.accept(requests(3));
+  expect(subject.drain()).toEqual([second, third]);
+  let idle = false;
+  const waiting = subject.idle().then(() => {
+    idle = true;
+  });
+  expect(idle).toBe(false);
+  gate.resolve();
+  await waiting;
+  expect(outcomes()).toHaveLength(1);
+  subject.abandon("the test is over");
+});
