@@ -15,7 +15,8 @@ setup: node_modules/.ready ## Install the packages (every other command does it 
 
 node_modules/.ready: package.json package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js (any version that still gets updates) and try again' >&2; exit 1; }
-	npm ci --no-audit --no-fund --loglevel=error
+	@# Not `npm ci`: it refuses a lock file that was written where packages for other platforms could not be had.
+	npm install --no-save --no-audit --no-fund --loglevel=error
 	@$(NODE) -e 'if (+process.versions.node.split(".")[0] < 24) { console.error("the project Node is " + process.version + ", 24 is needed: is the install script of the package `node` allowed?"); process.exit(1); }'
 	@touch $@
 
