@@ -215,6 +215,18 @@ test("answers with one task, and says what nobody knows", async () => {
   }
 });
 
+test("sends what the reader made as bytes unchanged", async () => {
+  const { app, get, orchestrator } = await startApi();
+  const text = '{"id": 9007199254740993, "é": "\u{1f600}"}';
+  const buffer = new TextEncoder().encode(`xx${text}`);
+  Object.assign(orchestrator.reader, { task: async () => buffer.subarray(2) });
+  const answer = await get(`/v1/tasks/${uuidOf(1)}`);
+  expect(answer.body).toBe(text);
+  expect(answer.headers["content-type"]).toBe("application/json; charset=utf-8");
+  const head = await app.inject({ method: "HEAD", url: `/v1/tasks/${uuidOf(1)}` });
+  expect([head.statusCode, head.body]).toEqual([200, ""]);
+});
+
 test("cancels a task with the reason given, or with none", async () => {
   const { post, orchestrator } = await startApi();
   const [one, two] = [orchestrator.addTask(), orchestrator.addTask()];

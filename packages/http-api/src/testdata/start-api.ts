@@ -29,7 +29,7 @@ export async function startApi(options: Partial<Pick<HttpApiOptions, "limits" | 
   };
 }
 
-export type Api = Awaited<ReturnType<typeof startApi>>;
+
 
 export function order(members: Record<string, unknown> = {}): Record<string, unknown> {
   return { namespace: "shop", name: "order", ...members };
