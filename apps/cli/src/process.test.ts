@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,8 +124,15 @@ describe("tasker dev", () => {
     expect(process.stderr).toContain("templates/order.yaml:6:5");
     writeFileSync(file, template("1.2.0"));
     await process.says("applied  shop/order@1.2.0");
+    // As editors save: a new file takes the place of the old one.
+    writeFileSync(`${file}.new`, template("1.3.0"));
+    renameSync(`${file}.new`, file);
+    await process.says("applied  shop/order@1.3.0");
+    mkdirSync(join(folder, "more"));
+    writeFileSync(join(folder, "more/order.yml"), template("1.4.0"));
+    await process.says("applied  shop/order@1.4.0  templates/more/order.yml");
     const { items } = (await (await fetch(`${url}/v1/templates`)).json()) as { items: { version: string }[] };
-    expect(items.map(({ version }) => version)).toEqual(["1.2.0", "1.0.0"]);
+    expect(items.map(({ version }) => version)).toEqual(["1.4.0", "1.3.0", "1.2.0", "1.0.0"]);
     process.child.kill("SIGINT");
     expect(await process.ended()).toBe(0);
   });

@@ -13,6 +13,8 @@ export interface StepView {
   readonly started_at: string | null;
   readonly finished_at: string | null;
   readonly wake_at?: string | null;
+  /** What its running handler last said about how far it is. */
+  readonly progress?: unknown;
 }
 
 /** A task in a list. */
@@ -65,6 +67,12 @@ export function isSettled(status: string): boolean {
 
 export function templateName({ namespace, name, version }: Pick<TaskItem, "namespace" | "name" | "version">): string {
   return `${namespace}/${name}@${version}`;
+}
+
+/** How far a running handler says it is, short; null when it says nothing. */
+export function progressText(progress: unknown): string | null {
+  if (progress === null || progress === undefined) return null;
+  return (typeof progress === "string" ? progress : JSON.stringify(progress)).slice(0, 200);
 }
 
 /** The message of a step's error, with its code; null without an error. */

@@ -19,16 +19,51 @@ export class TemplateFolder {
   readonly #tried = new Map<string, string>();
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #looking: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, server: Pick<RunningServer, "applyTemplate">, shell: Shell) {
+  readonly #report: (line: string) => void;
+
+  /** @param report gets a line for each template that is applied */
+  constructor(
+    folder: string,
+    server: Pick<RunningServer, "applyTemplate">,
+    shell: Shell,
+    report: (line: string) => void,
+  ) {
     this.#folder = folder;
     this.#server = server;
     this.#shell = shell;
+    this.#report = report;
+  }
+
+  /** Applies what is there, and from now on what changes. Settles when the former is done. */
+  watch(): Promise<void> {
+    // Before the first look, so that no change falls between the two.
+    this.#watcher = watch(this.#folder, { recursive: true }, () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.#look(), settleMs);
+    });
+    this.#watcher.on("error", (error) => {
+      this.#shell.err.write(`warning: changes of templates are not seen any more: ${error.message}\n`);
+    });
+    return this.#look();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+  }
+
+  /** One look after the other. */
+  #look(): Promise<void> {
+    this.#looking = this.#looking
+      .then(() => this.#applyChanged())
+      .catch((error: Error) => void this.#shell.err.write(`warning: templates cannot be read: ${error.message}\n`));
+    return this.#looking;
   }
 
   /** Applies every file whose text is not what was last tried. */
-  async applyChanged(): Promise<void> {
+  async #applyChanged(): Promise<void> {
     for (const file of templateFiles(this.#folder)) {
       const text = readIfThere(file);
       if (text === null || this.#tried.get(file) === text) continue;
@@ -37,28 +72,11 @@ export class TemplateFolder {
     }
   }
 
-  watch(): void {
-    this.#watcher = watch(this.#folder, { recursive: true }, () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => {
-        this.#running = this.#running.then(() => this.applyChanged());
-      }, settleMs);
-    });
-    this.#watcher.on("error", (error) => {
-      this.#shell.err.write(`warning: changes of templates are not seen any more: ${error.message}\n`);
-    });
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#watcher?.close();
-  }
-
   async #apply(file: string, text: string): Promise<void> {
     const shownFile = relative(this.#shell.cwd, file);
     try {
       const { name, created } = await this.#server.applyTemplate(text, shownFile);
-      this.#shell.out.write(`${created ? "applied" : "unchanged"}  ${visible(`${name}  ${shownFile}`)}\n`);
+      this.#report(`${created ? "applied" : "unchanged"}  ${visible(`${name}  ${shownFile}`)}\n`);
     } catch (error) {
       if (!(error instanceof TaskerError)) throw error;
       const message = `${shownFile} is not applied: ${error.message}`;

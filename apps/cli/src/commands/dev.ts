@@ -14,10 +14,10 @@ export async function runDev(shell: Shell, options: ServerOptions): Promise<Exit
   const { config } = configOf(shell, options, { log_level: "warn" });
   const server = await openServer({ ...config, templates: null });
   shell.out.write(options.json ? readyLine(server) : welcome(shell, config, server));
-  const folder = config.templates === null ? null : new TemplateFolder(config.templates, server, shell);
+  const report = (line: string) => (options.json ? shell.err : shell.out).write(line);
+  const folder = config.templates === null ? null : new TemplateFolder(config.templates, server, shell, report);
   try {
-    await folder?.applyChanged();
-    folder?.watch();
+    await folder?.watch();
     return await serveUntilSignal(shell, server);
   } finally {
     folder?.close();

@@ -28,7 +28,8 @@ export interface Watched {
 
 /** A server may restart while somebody watches. */
 const giveUpAfterMs = 60_000;
-const errorsIntervalMs = 2_000;
+const detailsIntervalMs = 1_000;
+const maxStepsForDetails = 500;
 
 /** @throws CommandError on interruption, on timeout, when the server is away for too long, or for an unknown task */
 export async function watchTask(
@@ -67,18 +68,18 @@ async function follow(
   const onLost = ({ message }: CommandError) =>
     shell.err.write(`warning: ${message}; trying again (the task goes on)\n`);
   const patience = { signal, giveUpAfterMs, onLost };
+  const details = options.show === "live" ? new DetailReader(board, () => readTask(client, id, signal)) : null;
   try {
-    const errors = new ErrorReader(client, id, board, signal);
     for await (const batch of followTask(client, id, patience)) {
       show(batch, board, view, shell, options);
       // What it says may be long past: the task was settled, somebody retried it, and it went on.
       if (board.isSettled && isSettled((await readTaskPatiently(client, id, patience)).task.status)) break;
-      if (options.show === "live") await errors.refresh();
     }
     const last = await readTaskPatiently(client, id, patience);
-    board.complete(last.task);
+    board.learn(last.task);
     return last;
   } finally {
+    details?.close();
     view.close();
   }
 }
@@ -101,25 +102,37 @@ function viewOf(board: TaskBoard, shell: Shell, { show: how, color }: WatchOptio
   return how === "lines" ? lineView(board, shell.out) : noProgress;
 }
 
-/** Events say that a step failed, the task says why: it is read again now and then, when there is something to learn. */
-class ErrorReader {
-  readonly #read: () => Promise<Watched>;
+/**
+ * Events say that a step failed, the task says why; and only the task says how far a running handler is. It is read again
+ * now and then, when there is something to learn and it is small enough to be read often.
+ */
+class DetailReader {
   readonly #board: TaskBoard;
-  #notBefore = 0;
+  readonly #read: () => Promise<Watched>;
+  readonly #timer: NodeJS.Timeout;
+  #reading = false;
 
-  constructor(client: ServerClient, id: string, board: TaskBoard, signal: AbortSignal) {
-    this.#read = () => readTask(client, id, signal);
+  constructor(board: TaskBoard, read: () => Promise<Watched>) {
     this.#board = board;
+    this.#read = read;
+    this.#timer = setInterval(() => void this.#refresh(), detailsIntervalMs);
   }
 
-  async refresh(): Promise<void> {
-    if (!this.#board.missesErrors || this.#board.isSettled || performance.now() < this.#notBefore) return;
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #refresh(): Promise<void> {
+    const { missesErrors, running, total, isSettled } = this.#board;
+    const mayLearn = missesErrors || (running.size > 0 && total <= maxStepsForDetails);
+    if (this.#reading || isSettled || !mayLearn) return;
+    this.#reading = true;
     try {
-      this.#board.complete((await this.#read()).task);
-    } catch (error) {
-      if (!(error instanceof CommandError) || error.exitCode !== exitCodes.unreachable) throw error;
+      this.#board.learn((await this.#read()).task);
+    } catch {
+      // The stream has the same trouble, and reports it.
     }
-    this.#notBefore = performance.now() + errorsIntervalMs;
+    this.#reading = false;
   }
 }
 

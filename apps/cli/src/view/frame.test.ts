@@ -50,11 +50,17 @@ describe("a frame", () => {
     const log = new EventLog().runs("pay", "failed", { reason: "attempts_exhausted" });
     const board = boardOf(log);
     expect(board.missesErrors).toBe(true);
-    board.complete(
-      buildTask({ steps: [buildStep("pay", { error: { message: "declined\n\x1b[31m", code: "card" } })] }),
-    );
+    board.learn(buildTask({ steps: [buildStep("pay", { error: { message: "declined\n\x1b[31m", code: "card" } })] }));
     expect(taskFrame(board, { columns: 100, rows: 24, color: false }, now)[3]).toBe(
       "✗ pay                       failed  attempt 1/4  card: declined \\x1b[31m; attempts_exhausted",
+    );
+  });
+
+  it("shows what a running handler says about how far it is", () => {
+    const board = midway();
+    board.learn(buildTask({ steps: [buildStep("ship", { progress: { percent: 40 } })] }));
+    expect(taskFrame(board, { columns: 80, rows: 24, color: false }, now).at(-1)).toMatch(
+      / {2}w7 {2}\{"percent":40\}$/,
     );
   });
 

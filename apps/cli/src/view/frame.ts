@@ -114,9 +114,9 @@ function failingLine(step: BoardStep, size: FrameSize): string {
 }
 
 function runningLine(step: BoardStep, size: FrameSize, now: number): string {
-  const { attempt, workerId, since } = step;
+  const { attempt, workerId, since, progress } = step;
   const again = attempt > 1 ? `  attempt ${attempt}` : "";
-  return `▸ ${nameCell(step, size)}  ${duration(now - since)}${again}${workerId === null ? "" : `  ${visible(workerId)}`}`;
+  return `▸ ${nameCell(step, size)}  ${duration(now - since)}${again}${workerId === null ? "" : `  ${visible(workerId)}`}${progress === null ? "" : `  ${visible(progress)}`}`;
 }
 
 /** Names stand below each other, as far as the terminal has room for that. */

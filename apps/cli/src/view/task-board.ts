@@ -2,7 +2,7 @@
  * Where every step of a task stands, kept up to date by its events. An event costs the same for ten steps and for ten
  * thousand; a frame reads only the counts and the first few of each group.
  */
-import { errorMessage, isSettled, type TaskEvent, type TaskView, templateName } from "../task-json.ts";
+import { errorMessage, isSettled, progressText, type TaskEvent, type TaskView, templateName } from "../task-json.ts";
 
 export interface BoardStep {
   readonly name: string;
@@ -12,6 +12,8 @@ export interface BoardStep {
   workerId: string | null;
   reason: string | null;
   error: string | null;
+  /** What its handler last said about how far it is. */
+  progress: string | null;
   /** Wall-clock milliseconds of the last change; 0: none yet. */
   since: number;
 }
@@ -61,7 +63,7 @@ export class TaskBoard {
     this.createdAt = Date.parse(task.created_at);
     this.total = task.steps.length;
     for (const { name, max_attempts } of task.steps) {
-      const unset = { workerId: null, reason: null, error: null, since: 0 };
+      const unset = { workerId: null, reason: null, error: null, progress: null, since: 0 };
       this.#steps.set(name, { name, maxAttempts: max_attempts, status: "pending", attempt: 0, ...unset });
     }
     if (this.total > 0) this.counts.set("pending", this.total);
@@ -77,11 +79,13 @@ export class TaskBoard {
     }
   }
 
-  /** Takes what events do not carry: the errors, and how the task ended. */
-  complete(task: TaskView): void {
-    for (const { name, error } of task.steps) {
+  /** Takes what events do not carry: errors, what handlers say about how far they are, and how the task ended. */
+  learn(task: TaskView): void {
+    for (const { name, error, progress } of task.steps) {
       const step = this.#steps.get(name);
-      if (step !== undefined) step.error = errorMessage(error);
+      if (step === undefined) continue;
+      step.error = errorMessage(error);
+      step.progress = progressText(progress);
     }
     this.missesErrors = false;
     this.reason = task.reason;
@@ -108,6 +112,7 @@ export class TaskBoard {
     step.workerId = event.worker_id;
     step.reason = event.reason;
     step.since = Date.parse(event.at);
+    step.progress = null;
     if (failing.has(event.to)) {
       this.failing.add(step);
       this.missesErrors = true;

@@ -1,5 +1,5 @@
 /** A task for reading: what it is, how far it is, its steps with the failures first. Pure functions. */
-import { errorMessage, type StepView, type TaskView, templateName } from "../task-json.ts";
+import { errorMessage, progressText, type StepView, type TaskView, templateName } from "../task-json.ts";
 import { countsLine, styleOf } from "./frame.ts";
 import { stateOrder } from "./task-board.ts";
 import { type Cell, clip, duration, pad, styled, table, visible } from "./text.ts";
@@ -86,10 +86,12 @@ function stepRow(step: StepView, now: number): (string | Cell)[] {
   ];
 }
 
-function detail({ error, reason, output, status, depends_on }: StepView): string {
+function detail({ error, reason, output, status, depends_on, progress }: StepView): string {
   const message = errorMessage(error);
   if (status === "completed") return output === null ? "" : JSON.stringify(output);
   if (message !== null) return reason === null || message.includes(reason) ? message : `${message} (${reason})`;
+  const said = status === "in_progress" ? progressText(progress) : null;
+  if (said !== null) return said;
   if (reason !== null) return reason;
   return status === "pending" ? `after ${depends_on.join(", ")}` : "";
 }
