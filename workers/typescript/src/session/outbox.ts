@@ -46,8 +46,8 @@ export class Outbox {
   }
 
   /**
-   * Keeps a result that is being sent now. An ack names a lease, not a content: a second result under the same lease
-   * waits until the first one's ack.
+   * Keeps a result that is being sent now. A second result under the same lease (the answer after the news of its
+   * timeout) waits until the first one's ack.
    * @returns the entry to send; null when it has to wait
    */
   put(leaseId: string, batchId: string, item: ResultItem, now: number): OutboxEntry | null {
@@ -65,7 +65,20 @@ export class Outbox {
   /** @returns a result that waited behind the acknowledged one and is to be sent now; null when there is none */
   acknowledge(leaseId: string, now: number): OutboxEntry | null {
     const entry = this.#entries.get(leaseId);
-    if (entry === undefined) return null;
+    return entry === undefined ? null : this.#forget(entry, now);
+  }
+
+  /**
+   * The orchestrator knows of the timeout. Such an ack may come again when the answer has taken the timeout's place.
+   * @returns as `acknowledge` does
+   */
+  acknowledgeTimeout(leaseId: string, now: number): OutboxEntry | null {
+    const entry = this.#entries.get(leaseId);
+    return entry?.item.error_code === "timeout" ? this.#forget(entry, now) : null;
+  }
+
+  #forget(entry: OutboxEntry, now: number): OutboxEntry | null {
+    const { leaseId } = entry;
     this.#entries.delete(leaseId);
     return entry.next === null ? null : this.put(leaseId, entry.batchId, entry.next, now);
   }

@@ -252,6 +252,13 @@ describe("batches", () => {
     expect(ran.map((step) => step.leaseId)).toEqual([lease]);
   });
 
+  test("that come in several messages run whole", () => {
+    ready();
+    const first = hearBatch(1, { batchId: "batch_x" });
+    const second = hearBatch(1, { batchId: "batch_x", seq: 2 });
+    expect(ran.map((step) => step.leaseId)).toEqual([...first, ...second]);
+  });
+
   test("are run before the welcome too, and answered after it", () => {
     session.start();
     advance(10);
@@ -333,10 +340,20 @@ describe("results", () => {
     session.finish([outcome(lease!, timeout)]);
     session.finish([outcome(lease!, { output: '"late"' })]);
     expect(resultsIn(said)).toMatchObject([{ error_code: "timeout" }]);
-    hear({ type: "result_ack", epoch: "e1", lease_ids: [lease!] });
+    hear({ type: "result_ack", epoch: "e1", lease_ids: [], timeout_ids: [lease!] });
     expect(resultsIn(said)).toMatchObject([{ error_code: "timeout" }, { output: '"late"', status: "completed" }]);
     hear({ type: "result_ack", epoch: "e1", lease_ids: [lease!] });
     expect(session.outboxSize).toBe(0);
+  });
+
+  test("of a handler that ended late are not taken for acknowledged when the ack of its timeout comes twice", () => {
+    ready();
+    const [lease] = hearBatch(1);
+    session.finish([outcome(lease!, timeout)]);
+    session.finish([outcome(lease!, { output: '"late"' })]);
+    hear({ type: "result_ack", epoch: "e1", lease_ids: [], timeout_ids: [lease!] });
+    hear({ type: "result_ack", epoch: "e1", lease_ids: [], timeout_ids: [lease!] });
+    expect(session.outboxSize).toBe(1);
   });
 
   test("of a handler that ends after its timeout was acknowledged are sent at once", () => {

@@ -16,6 +16,7 @@ import {
   type Limits,
   ProtocolError,
   type RejectMessage,
+  type ResultAckMessage,
   type ResultItem,
   sessionName,
   type WelcomeMessage,
@@ -50,7 +51,7 @@ export class Session {
   /** Marks its steps and outcomes among those of several orchestrators. */
   readonly #origin: number;
   readonly #holdings = new Holdings();
-  readonly #recentBatches = new RecentBatches();
+  #recentBatches = new RecentBatches();
   readonly #outbox: Outbox;
   readonly #progress = new Map<string, string>();
   #connection: "connecting" | "hello" | "ready" | "closed" = "closed";
@@ -197,7 +198,7 @@ export class Session {
         this.#refused(message.reason, message.detail);
         return;
       case "result_ack":
-        this.#acknowledged(message.lease_ids);
+        this.#acknowledged(message);
         break;
       case "cancel":
         this.#ports.events.cancel(message.lease_ids, message.reason);
@@ -217,7 +218,7 @@ export class Session {
       return;
     }
     this.#lastSeq = Math.max(this.#lastSeq, batch.seq);
-    if (!this.#recentBatches.add(batch.batch_id)) return;
+    if (!this.#recentBatches.add(batch.seq)) return;
     const accepted: StepRequest[] = [];
     const draining: string[] = [];
     const unknown: string[] = [];
@@ -273,14 +274,13 @@ export class Session {
     this.#send({ type: "reject", protocol_version: "2.0", session: this.#name, lease_ids: leaseIds, reason });
   }
 
-  #acknowledged(leaseIds: readonly string[]): void {
+  #acknowledged({ lease_ids, timeout_ids = [] }: ResultAckMessage): void {
     const now = this.#now;
-    const waited: OutboxEntry[] = [];
-    for (const leaseId of leaseIds) {
-      const next = this.#outbox.acknowledge(leaseId, now);
-      if (next !== null) waited.push(next);
-    }
-    if (this.#connection === "ready") this.#sendEntries(waited);
+    const next = [
+      ...lease_ids.map((leaseId) => this.#outbox.acknowledge(leaseId, now)),
+      ...timeout_ids.map((leaseId) => this.#outbox.acknowledgeTimeout(leaseId, now)),
+    ];
+    if (this.#connection === "ready") this.#sendEntries(next.filter((entry) => entry !== null));
     this.#leaveIfDone(now);
   }
 
@@ -291,6 +291,7 @@ export class Session {
     this.#name = sessionName(this.#terms.workerId, this.#ports.random.token().slice(0, 8));
     this.#connection = "connecting";
     this.#lastSeq = 0;
+    this.#recentBatches = new RecentBatches();
     this.#heardAt = now;
     this.#helloDelayMs = helloAgainMs;
     this.#helloAt = now + firstHelloMs;
