@@ -163,15 +163,17 @@ describe("what cannot be opened", () => {
     expect(error.hint).not.toBe("");
   });
 
-  test("a file cut short is refused at the first read, and the store answers nothing more", async () => {
+  test("a file cut short fails the first read, and the store answers nothing from then on", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)], newTasks: [taskRow(1)] }));
     await store.close();
     const cut = await openStore({ database });
-    // By another process: closing the file in this one would drop the locks of the store.
+    // By other processes: closing the file in this one would drop the locks of the store.
+    execFileSync("cp", [database, `${database}.whole`]);
     execFileSync("truncate", ["-s", "8192", database]);
     const failure = { name: "StoreError", failure: "io" };
     await expect(async () => cut.activeTasks(0, 10)).rejects.toMatchObject(failure);
+    execFileSync("cp", [`${database}.whole`, database]);
     await expect(async () => cut.templates()).rejects.toMatchObject(failure);
     await expect(async () => cut.commit(turn({ newTasks: [taskRow(2)] }))).rejects.toMatchObject(failure);
     await cut.close();

@@ -1,4 +1,5 @@
 /** What a commit keeps, whole or not at all. */
+import type { StepRow } from "@tasker/engine";
 import { describe, expect, test } from "vitest";
 import { historyRow, stepRow, taskRow, templateRow, transition, turn, uuidOf } from "./rows.ts";
 import type { Subject } from "./store-conformance.ts";
@@ -64,6 +65,35 @@ export function commitCases(subject: Subject): void {
       const guard = { state: first.state, leaseId: first.leaseId };
       await store.commit(turn({ stepWrites: [{ guard, row: second }] }));
       expect((await queries.task(uuidOf(1)))?.steps).toEqual([second]);
+    });
+
+    test.each<Partial<StepRow>>([
+      {},
+      { attempt: 2 },
+      { answered: true },
+      { leaseMs: 500 },
+      { leaseId: null },
+      { readyAt: 7, startedAt: 8, finishedAt: 9 },
+      { wakeAt: 10 },
+      { reason: "late_result" },
+      { error: "{}" },
+      { output: "1" },
+      { workerId: null },
+    ])("keeps what is unusual about a first lease and about a completion: %o", async (unusual) => {
+      const { store, queries } = subject;
+      const leased = stepRow(1, 1);
+      const unusuallyLeased = stepRow(2, 1, { stepIndex: 1, ...unusual });
+      await store.commit(
+        turn({
+          newTemplates: [templateRow(1)],
+          newTasks: [taskRow(1)],
+          stepWrites: [leased, unusuallyLeased].map((row) => ({ guard: null, row })),
+        }),
+      );
+      const completed = stepRow(1, 1, { state: "completed", answered: true, output: "2", finishedAt: 5, ...unusual });
+      const guard = { state: leased.state, leaseId: leased.leaseId };
+      await store.commit(turn({ stepWrites: [{ guard, row: completed }] }));
+      expect((await queries.task(uuidOf(1)))?.steps).toEqual([completed, unusuallyLeased]);
     });
 
     test("writes a step that was leased, lost and leased again in one turn", async () => {
