@@ -1,0 +1,4 @@
+/** The part that runs handlers, by itself, for whoever joins it to other sockets and another clock than the worker does. */
+export { HandlerRegistry } from "./registry.ts";
+export { type Deliveries, Runner, type RunnerOptions } from "./runner.ts";
+export type { StepRequest } from "./step.ts";
