@@ -344,9 +344,12 @@ describe("a timeout", () => {
     await kit.submit();
     const [a] = kit.take();
     await kit.answer(failed(a!, { errorCode: "timeout" }));
+    expect(kit.executor.acknowledgedTimeouts).toEqual([a!.leaseId]);
+    expect(kit.executor.acknowledged).toEqual([]);
     kit.story();
     await kit.answer(completed(a!));
     expect(kit.story()).toEqual(["a in_doubt->completed late_result", "task blocked->completed"]);
+    expect(kit.executor.acknowledged).toEqual([a!.leaseId]);
   });
 
   it("does not depend on the wall clock", async () => {

@@ -311,6 +311,8 @@ export interface Executor {
   dispatch(key: string, batch: Batch): void;
   /** The worker may forget these results: applied, duplicate or stale. */
   acknowledge(key: string, leaseIds: readonly string[]): void;
+  /** It is known that these timed out. An answer that the worker has by now is not meant by this. */
+  acknowledgeTimeouts(key: string, leaseIds: readonly string[]): void;
   cancel(key: string, leaseIds: readonly string[], reason: string): void;
   drain(key: string, reason: string): void;
 }

@@ -8,6 +8,7 @@ import type {
   HistoryRow,
   NewTemplate,
   StepRequest,
+  StepResult,
   StepWrite,
   TaskRow,
   TaskUpdate,
@@ -48,6 +49,7 @@ export class Turn {
   /** History of tasks that are not in memory (late results). */
   readonly #history: HistoryRow[] = [];
   readonly #acks = new Map<Worker, string[]>();
+  readonly #timeoutAcks = new Map<Worker, string[]>();
   readonly #cancels = new Map<Worker, string[]>();
   readonly #effects: (() => void)[] = [];
   #record: TurnRecord | null = null;
@@ -79,8 +81,9 @@ export class Turn {
     this.#dirty.push(step);
   }
 
-  acknowledge(worker: Worker | undefined, leaseId: string): void {
-    if (worker !== undefined && !worker.info.oneBatchAtATime) append(this.#acks, worker, leaseId);
+  acknowledge(worker: Worker | undefined, { leaseId, errorCode }: StepResult): void {
+    if (worker === undefined || worker.info.oneBatchAtATime) return;
+    append(errorCode === "timeout" ? this.#timeoutAcks : this.#acks, worker, leaseId);
   }
 
   cancel(worker: Worker, leaseId: string): void {
@@ -124,6 +127,8 @@ export class Turn {
     for (const task of this.created) settleContext(memory, task);
     for (const effect of this.#effects) effect();
     for (const [worker, leaseIds] of this.#acks) worker.info.executor.acknowledge(worker.info.key, leaseIds);
+    for (const [worker, leaseIds] of this.#timeoutAcks)
+      worker.info.executor.acknowledgeTimeouts(worker.info.key, leaseIds);
     for (const [worker, leaseIds] of this.#cancels) worker.info.executor.cancel(worker.info.key, leaseIds, "cancelled");
     for (const { worker, batchId, requests } of this.assignments) {
       for (const steps of split(requests, batchBytes))

@@ -257,7 +257,12 @@ test("messages of sessions, both ways", () => {
       heartbeat_ms: fc.integer({ min: 1, max: 60_000 }),
       limits: fc.record(limits),
     }),
-    fc.record({ type: fc.constant("result_ack" as const), ...from, lease_ids: lists.leases }),
+    fc.record({
+      type: fc.constant("result_ack" as const),
+      ...from,
+      lease_ids: lists.leases,
+      timeout_ids: lists.leases,
+    }),
     fc.record({ type: fc.constant("ping" as const), ...from }),
     fc.record({ type: fc.constantFrom("rehello" as const, "drain" as const), ...from, reason: text }),
     fc.record({ type: fc.constant("cancel" as const), ...from, lease_ids: lists.leases, reason: text }),

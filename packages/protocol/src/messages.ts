@@ -78,7 +78,10 @@ export interface WelcomeMessage extends FromOrchestrator {
 }
 export interface ResultAckMessage extends FromOrchestrator {
   readonly type: "result_ack";
+  /** The worker may forget what it has under these. */
   readonly lease_ids: readonly string[];
+  /** Of these it may forget that they timed out, and nothing else: an answer is not acknowledged by this. */
+  readonly timeout_ids?: readonly string[];
 }
 export interface PingMessage extends FromOrchestrator {
   readonly type: "ping";

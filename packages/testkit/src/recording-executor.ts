@@ -5,6 +5,7 @@ export class RecordingExecutor implements Executor {
   readonly kind = "zeromq";
   readonly batches: { readonly key: string; readonly batch: Batch }[] = [];
   readonly acknowledged: string[] = [];
+  readonly acknowledgedTimeouts: string[] = [];
   readonly cancelled: string[] = [];
 
   dispatch(key: string, batch: Batch): void {
@@ -13,6 +14,10 @@ export class RecordingExecutor implements Executor {
 
   acknowledge(_key: string, leaseIds: readonly string[]): void {
     this.acknowledged.push(...leaseIds);
+  }
+
+  acknowledgeTimeouts(_key: string, leaseIds: readonly string[]): void {
+    this.acknowledgedTimeouts.push(...leaseIds);
   }
 
   cancel(_key: string, leaseIds: readonly string[]): void {

@@ -37,7 +37,7 @@ export function applyResult(
   else if (step.state === "in_progress") applyInTime(world, turn, step, result);
   else applyLate(world, turn, step, result);
   holder?.revokedLeases.delete(result.leaseId);
-  turn.acknowledge(sender, result.leaseId);
+  turn.acknowledge(sender, result);
 }
 
 /** The worker gave up waiting for its handler: not an answer. The handler may still finish, and its result may come. */

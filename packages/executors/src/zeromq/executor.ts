@@ -53,6 +53,7 @@ export async function startZeromqExecutor(
     },
     dispatch: (key, batch) => roster.dispatch(key, batch),
     acknowledge: (key, leaseIds) => roster.acknowledge(key, leaseIds),
+    acknowledgeTimeouts: (key, leaseIds) => roster.acknowledgeTimeouts(key, leaseIds),
     cancel: (key, leaseIds, reason) => roster.cancel(key, leaseIds, reason),
     drain: (key, reason) => roster.drain(key, reason),
     stop({ drainMs = defaultDrainMs } = {}) {

@@ -83,6 +83,10 @@ export class Roster implements Executor, WireEvents {
     this.#sessions.acknowledge(key, leaseIds);
   }
 
+  acknowledgeTimeouts(key: string, leaseIds: readonly string[]): void {
+    this.#sessions.acknowledgeTimeouts(key, leaseIds);
+  }
+
   cancel(key: string, leaseIds: readonly string[], reason: string): void {
     this.#sessions.cancel(key, leaseIds, reason);
   }

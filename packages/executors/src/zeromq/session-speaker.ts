@@ -71,11 +71,11 @@ export class SessionSpeaker {
     }
   }
 
-  /** Acks of one burst of calls leave together. */
-  acknowledge(session: Session, leaseIds: readonly string[]): void {
+  /** Acks of one burst of calls leave together. @param acks the session's list that they belong to */
+  acknowledge(session: Session, acks: string[], leaseIds: readonly string[]): void {
     for (const lease of leaseIds) {
       session.release(lease);
-      session.acks.push(lease);
+      acks.push(lease);
     }
     if (this.#withAcks.size === 0) this.#ports.flushSoon(() => this.flushAcks());
     this.#withAcks.add(session);
@@ -90,11 +90,12 @@ export class SessionSpeaker {
     const sessions = [...this.#withAcks];
     this.#withAcks.clear();
     for (const session of sessions) {
-      const acks = session.acks;
-      session.acks = [];
       // A lost ack is harmless: the worker sends the result again, and the engine acknowledges it again.
-      for (let from = 0; from < acks.length; from += leasesPerMessage)
-        this.say(session, { type: "result_ack", lease_ids: acks.slice(from, from + leasesPerMessage) });
+      while (session.acks.length + session.timeoutAcks.length > 0) {
+        const lease_ids = session.acks.splice(0, leasesPerMessage);
+        const timeout_ids = session.timeoutAcks.splice(0, leasesPerMessage);
+        this.say(session, { type: "result_ack", lease_ids, timeout_ids });
+      }
     }
   }
 

@@ -36,6 +36,8 @@ export class Session {
   unsent: Unsent[] = [];
   /** Lease ids for the next `result_ack`. */
   acks: string[] = [];
+  /** The same, of timeouts. */
+  timeoutAcks: string[] = [];
 
   /** The last `seq` given. Never starts again while the session is known, since the worker remembers it. */
   #seq = 0;
@@ -73,6 +75,7 @@ export class Session {
     this.closed = false;
     this.unsent = [];
     this.acks = [];
+    this.timeoutAcks = [];
     this.#leases.clear();
     this.#unlisted.clear();
     this.#unconfirmed = [];

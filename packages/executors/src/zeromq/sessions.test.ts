@@ -436,6 +436,9 @@ describe("sending", () => {
     roster.roster.acknowledge(session, ["a.3"]);
     roster.settle();
     expect(roster.takeSent()).toMatchObject([{ message: { type: "result_ack", lease_ids: ["a.1", "a.2", "a.3"] } }]);
+    roster.roster.acknowledgeTimeouts(session, ["a.4"]);
+    roster.settle();
+    expect(roster.takeSent()).toMatchObject([{ message: { type: "result_ack", lease_ids: [], timeout_ids: ["a.4"] } }]);
     for (let n = 0; n < 1_500; n++) roster.roster.acknowledge(session, [`b.${n}`]);
     roster.settle();
     expect(roster.takeSaid(session)).toEqual(["result_ack", "result_ack"]);

@@ -336,7 +336,13 @@ export class Sessions {
   acknowledge(key: string, leaseIds: readonly string[]): void {
     const session = this.#sessions.get(key);
     if (session === undefined || session.hello === null) return;
-    this.#speaker.acknowledge(session, leaseIds);
+    this.#speaker.acknowledge(session, session.acks, leaseIds);
+  }
+
+  acknowledgeTimeouts(key: string, leaseIds: readonly string[]): void {
+    const session = this.#sessions.get(key);
+    if (session === undefined || session.hello === null) return;
+    this.#speaker.acknowledge(session, session.timeoutAcks, leaseIds);
   }
 
   /** The lease stays expected: its slot is free once the worker answers, or lists it no longer. */

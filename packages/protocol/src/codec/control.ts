@@ -72,7 +72,14 @@ function readControl(value: JsonObject, limits: CodecLimits): ControlMessage {
     case "welcome":
       return { type, ...from, ...readWelcome(value) };
     case "result_ack":
-      return { type, ...from, lease_ids: readLeases(value, limits) };
+      return {
+        type,
+        ...from,
+        lease_ids: readLeases(value, limits),
+        timeout_ids: isAbsent(value.timeout_ids)
+          ? []
+          : readNames(value.timeout_ids, "timeout_ids", idRule, limits.leases),
+      };
     case "ping":
       return { type, ...from };
     case "rehello":
