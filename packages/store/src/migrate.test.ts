@@ -9,6 +9,8 @@ import { openStore } from "./open-store.ts";
 import { applyMigrations, sqliteMigrations } from "./sqlite/apply-migrations.ts";
 import { runProgram } from "./test-programs/run-program.ts";
 
+const dieInMigration = new URL("./test-programs/die-in-migration.ts", import.meta.url);
+
 let folder: string;
 let path: string;
 
@@ -50,7 +52,7 @@ test("a migration that fails leaves nothing of itself and can be tried again", (
 
 test("a migration killed midway is rolled back, and the database opens again", async () => {
   await (await openStore({ database: path })).close();
-  expect(await runProgram("die-in-migration", path).ended).toBe("SIGKILL");
+  expect(await runProgram(dieInMigration, path).ended).toBe("SIGKILL");
   const database = new DatabaseSync(path);
   expect(tables(database)).not.toContain("half");
   expect(tables(database)).not.toContain("whole");

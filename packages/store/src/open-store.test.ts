@@ -1,6 +1,6 @@
 /** Opening: who is let in, who is refused, and what the refusal says. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -11,6 +11,8 @@ import { openQueries } from "./open-queries.ts";
 import { openStore } from "./open-store.ts";
 import { sqliteMigrations } from "./sqlite/apply-migrations.ts";
 import { runProgram } from "./test-programs/run-program.ts";
+
+const holdDatabase = new URL("./test-programs/hold-database.ts", import.meta.url);
 
 let folder: string;
 let database: string;
@@ -55,7 +57,7 @@ describe("the lock", () => {
     const error = await refusal(() => openStore({ database }));
     expect(error).toMatchObject({ code: "database_locked", message: expect.stringContaining("this process") });
     await refusal(() => openStore({ database }));
-    const other = runProgram("hold-database", database);
+    const other = runProgram(holdDatabase, database);
     expect((await other.lines.next()).value).toBe(`process ${process.pid} has the database ${database} open`);
     await other.ended;
     await store.close();
@@ -63,7 +65,7 @@ describe("the lock", () => {
   });
 
   test("refuses a second process, names the first, and vanishes when that is killed", async () => {
-    const holder = runProgram("hold-database", database);
+    const holder = runProgram(holdDatabase, database);
     expect(await holder.lines.next()).toMatchObject({ value: "open" });
     const error = await refusal(() => openStore({ database }));
     expect(error).toMatchObject({
@@ -74,6 +76,14 @@ describe("the lock", () => {
     await holder.kill();
     await (await openStore({ database })).close();
     expect(readdirSync(join(folder, "data")).sort()).toEqual(["tasker.db", "tasker.db.lock"]);
+  });
+
+  test("holds for every link to the file", async () => {
+    const store = await openStore({ database });
+    const link = join(folder, "link.db");
+    symlinkSync(database, link);
+    expect(await refusal(() => openStore({ database: link }))).toMatchObject({ code: "database_locked" });
+    await store.close();
   });
 
   test("does not keep readers out", async () => {

@@ -2,6 +2,7 @@
  * Opens a store: the embedded one, from the path of a file. Afterwards this process alone writes to it and its schema
  * is this program's.
  */
+import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Store, TaskerError } from "@tasker/engine";
 import { applyMigrations } from "./sqlite/apply-migrations.ts";
@@ -41,8 +42,13 @@ export async function openStore({ database }: DatabaseOptions): Promise<Store> {
 /** @throws TaskerError `database_unusable` for the address of a database server */
 export function databasePath(database: string): string {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1];
-  if (scheme === undefined) return resolve(database);
+  if (scheme === undefined) return realPath(resolve(database));
   throw new TaskerError("database_unusable", `this Tasker has no store for ${scheme}:// databases`, {
     hint: "Name a file: --database .tasker/tasker.db",
   });
+}
+
+/** The lock lies beside the file itself, whatever links lead to it. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }

@@ -26,11 +26,6 @@ const writerPragmas = `
   pragma cache_size = -65536;
 `;
 
-const readerPragmas = `
-  pragma query_only = on;
-  pragma cache_size = -16384;
-`;
-
 /** @throws TaskerError `database_unusable` */
 export function openWriter(path: string): DatabaseSync {
   return refusing(path, () => {
@@ -52,7 +47,7 @@ export function openReader(path: string): DatabaseSync {
     const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
     try {
       assertOurs(database, path, "must be ours");
-      database.exec(readerPragmas);
+      database.exec("pragma cache_size = -16384");
       return database;
     } catch (error) {
       database.close();

@@ -17,6 +17,8 @@ import { openWriter } from "./connection.ts";
 import { lockDatabase } from "./lock.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
+const commitUntilKilled = new URL("../test-programs/commit-until-killed.ts", import.meta.url);
+
 let folder: string;
 let database: string;
 
@@ -30,7 +32,7 @@ describe("kill -9 during commits", () => {
   test("loses nothing that was acknowledged and leaves no half of a turn", async () => {
     const acknowledged: number[] = [];
     for (const kills of [1, 7, 40, 150]) {
-      const writer = runProgram("commit-until-killed", database);
+      const writer = runProgram(commitUntilKilled, database);
       for (let count = 0; count < kills; count++) acknowledged.push(Number((await writer.lines.next()).value));
       acknowledged.push(...(await writer.kill()).filter((line) => line !== "").map(Number));
       await expectWhole(acknowledged);
@@ -125,6 +127,32 @@ describe("a full disk", () => {
       return false;
     }
   }
+});
+
+describe("a commit that fails", () => {
+  test("is `busy` while another program writes, and goes through after that", async () => {
+    const store = await openStore({ database });
+    const other = new DatabaseSync(database);
+    other.exec("begin immediate");
+    const commit = async () => store.commit(turn({ newTemplates: [templateRow(1)] }));
+    await expect(commit()).rejects.toMatchObject({ name: "StoreError", failure: "busy" });
+    expect(await store.templates()).toEqual([]);
+    other.exec("rollback");
+    other.close();
+    await commit();
+    expect(await store.templates()).toHaveLength(1);
+    await store.close();
+  });
+
+  test("leaves no transaction open, whatever it failed of", async () => {
+    const store = await openStore({ database });
+    const impossible = turn({ newTasks: [taskRow(1), taskRow(2, { context: undefined as never })] });
+    await expect(async () => store.commit(impossible)).rejects.toThrow(TypeError);
+    expect(await store.activeTasks(0, 10)).toEqual([]);
+    await store.commit(turn({ newTasks: [taskRow(1)] }));
+    expect(await store.activeTasks(0, 10)).toHaveLength(1);
+    await store.close();
+  });
 });
 
 describe("readers beside the writer", () => {

@@ -15,9 +15,8 @@ export interface RunningProgram {
   readonly ended: Promise<string | number>;
 }
 
-export function runProgram(name: string, ...args: string[]): RunningProgram {
-  const path = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  const child: ChildProcessByStdio<null, Readable, null> = spawn(process.execPath, [path, ...args], {
+export function runProgram(program: URL, ...args: string[]): RunningProgram {
+  const child: ChildProcessByStdio<null, Readable, null> = spawn(process.execPath, [fileURLToPath(program), ...args], {
     stdio: ["pipe", "pipe", "inherit"],
   }) as never;
   const ended = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number);
