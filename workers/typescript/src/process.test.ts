@@ -34,9 +34,9 @@ afterEach(() => {
 
 test("heartbeats go on while a handler blocks the process, and so do acks and rejects", async () => {
   const session = await startChild();
-  const { leases } = orchestrator.sendBatch(session, [{ handler: "blocks", context: '{"ms":1500}' }]);
+  const { leases } = orchestrator.sendBatch(session, [{ handler: "blocks", context: '{"ms":3000}' }]);
   const count = () => orchestrator.all("heartbeat").filter((one) => one.leases.includes(leases[0]!)).length;
-  await orchestrator.until(() => count() >= 5, "five heartbeats", 1_400);
+  await orchestrator.until(() => count() >= 5, "five heartbeats", 2_500);
   const rejected = orchestrator.sendBatch(session, [{ handler: "nobody" }]);
   await orchestrator.until(
     () => orchestrator.all("reject").some((one) => one.lease_ids[0] === rejected.leases[0]),
