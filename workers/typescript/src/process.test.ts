@@ -60,7 +60,7 @@ test("SIGTERM lets running steps end, then the process exits with 0", async () =
   const [result] = await orchestrator.results(leases);
   expect(result).toMatchObject({ status: "completed", output: '{"waited":400}' });
   expect(await exited).toEqual({ code: 0, signal: null });
-  expect(orchestrator.all("bye")).toHaveLength(1);
+  await orchestrator.until(() => orchestrator.all("bye").length === 1, "a bye");
 });
 
 test("a second SIGTERM ends it at once", async () => {

@@ -415,6 +415,7 @@ describe("leaving", () => {
     );
     gate.resolve("done");
     await stopped;
+    await orchestrator.until(() => orchestrator.all("bye").length === 1, "a bye");
     expect(orchestrator.heard.at(-1)).toEqual({ type: "bye", protocol_version: "2.0", session });
     const [result] = await orchestrator.results([leases[0]!]);
     expect(result).toMatchObject({ output: '"done"' });
@@ -466,8 +467,8 @@ test("several orchestrators: a session with each, results to the one that sent t
   expect((await orchestrator.results(here.leases))[0]).toMatchObject({ output: '{"at":1}' });
   expect((await other.results(there.leases))[0]).toMatchObject({ output: '{"at":2}' });
   await both.stop();
-  expect(orchestrator.all("bye")).toHaveLength(1);
-  expect(other.all("bye")).toHaveLength(1);
+  await orchestrator.until(() => orchestrator.all("bye").length === 1, "a bye");
+  await other.until(() => other.all("bye").length === 1, "a bye");
   other.close();
 });
 
