@@ -1,13 +1,15 @@
 /** Templates from files into the engine: one text, or all that a folder has. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { type Engine, type Log, TaskerError } from "@tasker/engine";
+import { type Engine, type Log, TaskerError, type Template } from "@tasker/engine";
 import { formatIssues, loadTemplate, type TemplateDefaults } from "@tasker/templates";
 
 export interface TemplateSettings {
   /** Whose overrides apply (`TASKER_ENV`). */
   readonly environment: string;
   readonly defaults: Partial<TemplateDefaults>;
+  /** Steps of one template at most. */
+  readonly maxSteps: number;
 }
 
 export interface AppliedTemplate {
@@ -17,6 +19,18 @@ export interface AppliedTemplate {
   readonly created: boolean;
 }
 
+/** A template that this orchestrator takes. @throws TaskerError `template_invalid` */
+export function readTemplate(settings: TemplateSettings, text: string, file?: string): Template {
+  const { environment, defaults, maxSteps } = settings;
+  const template = loadTemplate(text, { environment, defaults, ...(file === undefined ? {} : { file }) });
+  const count = template.steps.length;
+  if (count <= maxSteps) return template;
+  throw new TaskerError("template_invalid", `the template has ${count} steps; this orchestrator takes ${maxSteps}`, {
+    hint: "Raise `limits.max_steps_per_task`, or split the template.",
+    issues: [{ path: "steps", message: `expected at most ${maxSteps} steps, found ${count}` }],
+  });
+}
+
 /** @throws TaskerError `template_invalid`, `template_conflict`, and as `Engine.submit` does */
 export async function applyTemplate(
   engine: Engine,
@@ -24,7 +38,7 @@ export async function applyTemplate(
   text: string,
   file: string,
 ): Promise<AppliedTemplate> {
-  const template = loadTemplate(text, { file, ...settings });
+  const template = readTemplate(settings, text, file);
   const created = await engine.applyTemplate(template, text);
   return { name: `${template.namespace}/${template.name}@${template.version}`, created };
 }

@@ -1,8 +1,7 @@
 /** What the HTTP surface may ask of the engine, in the words of its port. */
 import { type Engine, TaskerError } from "@tasker/engine";
 import type { Commands, Reader, TemplateName, WorkerView } from "@tasker/http-api";
-import { loadTemplate } from "@tasker/templates";
-import type { TemplateSettings } from "./apply-templates.ts";
+import { readTemplate, type TemplateSettings } from "./apply-templates.ts";
 
 export function engineCommands(engine: Engine, reader: Reader, templates: TemplateSettings): Commands {
   return {
@@ -37,7 +36,7 @@ async function applyTemplate(
   text: string,
   expected: TemplateName,
 ): Promise<{ created: boolean; json: string }> {
-  const template = loadTemplate(text, settings);
+  const template = readTemplate(settings, text);
   for (const key of ["namespace", "name", "version"] as const) {
     if (template[key] !== expected[key]) throw otherName(key, template[key], expected[key]);
   }

@@ -158,8 +158,8 @@ function startExecutor(config: ServerConfig, engine: Engine, log: Log): Promise<
   return startZeromqExecutor(zeromq, engine.workerEvents, ports);
 }
 
-function templateSettings({ environment, stepExecution }: ServerConfig): TemplateSettings {
-  return { environment, defaults: { timeoutMs: stepExecution.resultTimeoutMs } };
+function templateSettings({ environment, limits, stepExecution }: ServerConfig): TemplateSettings {
+  return { environment, defaults: { timeoutMs: stepExecution.resultTimeoutMs }, maxSteps: limits.maxStepsPerTask };
 }
 
 function httpLimits({ limits }: ServerConfig) {

@@ -4,7 +4,7 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { nearest } from "@tasker/templates/nearest";
+import { nearest } from "@tasker/engine";
 import { type ConfigValues, configKeys, envName, type KeyName, keyNames, keyOf } from "./config/keys.ts";
 import { ConfigError, type ConfigProblem } from "./config/problems.ts";
 import { readConfigFile } from "./config/read-file.ts";

@@ -1,5 +1,6 @@
 export * from "./domain/errors.ts";
 export { defaultEngineSettings, type EngineSettings } from "./domain/limits.ts";
+export { nearest } from "./domain/nearest.ts";
 export { compilePlan, type Plan, type PlanStep } from "./domain/plan.ts";
 export { compareVersions, PlanRegistry } from "./domain/plan-registry.ts";
 export * from "./domain/states.ts";

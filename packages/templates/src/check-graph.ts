@@ -1,7 +1,8 @@
 /** The dependencies of a template's steps: names that exist, no step twice, no cycle. */
+
+import { nearest } from "@tasker/engine";
 import type { IssueLog } from "./document/issue-log.ts";
 import { type Node, placeOf, shorten } from "./document/tree.ts";
-import { nearest } from "./nearest.ts";
 
 export interface GraphNode {
   readonly name: string;

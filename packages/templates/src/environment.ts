@@ -2,6 +2,8 @@
  * `environments`: what differs from place to place. An override replaces single fields of a step; in `config` maps are
  * merged, everything else is replaced. All environments are checked, also those that are not asked for.
  */
+
+import { nearest } from "@tasker/engine";
 import type { IssueLog } from "./document/issue-log.ts";
 import {
   describe,
@@ -15,7 +17,6 @@ import {
 } from "./document/tree.ts";
 import { collectFields, type Field, type Fields, keyPlace } from "./fields.ts";
 import { environmentKeys } from "./keys.ts";
-import { nearest } from "./nearest.ts";
 import { collectStep, readOptional, type StepFields, templateDefaults } from "./read-step.ts";
 import { readSchema } from "./schema/read-schema.ts";
 

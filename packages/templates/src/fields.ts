@@ -2,10 +2,11 @@
  * The first pass over a map: which field each key is about, whatever it is called in the file. Unknown keys, keys of
  * later releases and fields given twice are reported here; the values are read later.
  */
+
+import { nearest } from "@tasker/engine";
 import type { IssueLog } from "./document/issue-log.ts";
 import { type MapEntry, type MapNode, type Node, type Place, placeOfKey, shorten } from "./document/tree.ts";
 import type { KeyTable } from "./keys.ts";
-import { nearest } from "./nearest.ts";
 
 export interface Field {
   /** The key as written, without the colon of a Ruby symbol. */

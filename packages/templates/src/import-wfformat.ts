@@ -2,12 +2,13 @@
  * Turns a workflow instance in WfFormat 1.5 (WfCommons, https://wfcommons.org/format) into a template whose steps take
  * the recorded runtimes: one step a task, one dependency a parent.
  */
+
+import { nearest } from "@tasker/engine";
 import { stringify } from "yaml";
 import { IssueLog } from "./document/issue-log.ts";
 import { parseDocument } from "./document/parse-document.ts";
 import { describe, entryOf, type ListNode, type MapNode, type Node, placeOf, shorten } from "./document/tree.ts";
 import { templateLimits } from "./limits.ts";
-import { nearest } from "./nearest.ts";
 import { repairName } from "./values.ts";
 
 const schemaVersion = "1.5";

@@ -1,10 +1,11 @@
 /** Reads single values of a template. A wrong one is reported with what was expected, and the fallback goes on in its place. */
+
+import { nearest } from "@tasker/engine";
 import type { IssueLog } from "./document/issue-log.ts";
 import { describe, type Node, placeOf, type ScalarNode, shorten } from "./document/tree.ts";
 import { durationExamples, formatDuration, parseDuration } from "./duration.ts";
 import type { Field } from "./fields.ts";
 import { templateLimits } from "./limits.ts";
-import { nearest } from "./nearest.ts";
 
 /** Of templates, namespaces and steps. */
 export const namePattern = `^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,${templateLimits.nameLength - 1}}$`;

@@ -1,6 +1,6 @@
 /** Reads a configuration file into values with their places. Finds unknown keys and says which was probably meant. */
 import { readFileSync } from "node:fs";
-import { nearest } from "@tasker/templates/nearest";
+import { nearest } from "@tasker/engine";
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from "yaml";
 import { type KeyName, keyNames } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";

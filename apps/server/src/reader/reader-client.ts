@@ -1,7 +1,7 @@
 /** The reader's side on the main thread: questions go to the reader thread, answers come back in their own time. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { type ErrorCode, TaskerError } from "@tasker/engine";
+import { type ErrorCode, type Issue, TaskerError } from "@tasker/engine";
 import type { Reader, ServedHandlers } from "@tasker/http-api";
 import type { JsonReader } from "./json-reader.ts";
 
@@ -17,7 +17,12 @@ export interface ReaderAnswer {
   /** 0: the thread is ready. */
   readonly id: number;
   readonly value?: unknown;
-  readonly error?: { readonly message: string; readonly code: ErrorCode | null; readonly hint: string };
+  readonly error?: {
+    readonly message: string;
+    readonly code: ErrorCode | null;
+    readonly hint: string;
+    readonly issues: readonly Issue[];
+  };
 }
 
 interface Waiting {
@@ -71,6 +76,6 @@ export async function startReaderThread(database: string, live: LiveFacts): Prom
   };
 }
 
-function readable({ message, code, hint }: NonNullable<ReaderAnswer["error"]>): Error {
-  return code === null ? new Error(message) : new TaskerError(code, message, { hint });
+function readable({ message, code, hint, issues }: NonNullable<ReaderAnswer["error"]>): Error {
+  return code === null ? new Error(message) : new TaskerError(code, message, { hint, issues });
 }

@@ -31,6 +31,9 @@ async function answer({ id, method, args }: ReaderQuestion): Promise<void> {
 
 /** An error survives the way between threads only as plain data. */
 function portable(error: Error): NonNullable<ReaderAnswer["error"]> {
-  if (error instanceof TaskerError) return { message: error.message, code: error.code, hint: error.hint };
-  return { message: error.stack ?? error.message, code: null, hint: "" };
+  if (error instanceof TaskerError) {
+    const { message, code, hint, issues } = error;
+    return { message, code, hint, issues };
+  }
+  return { message: error.stack ?? error.message, code: null, hint: "", issues: [] };
 }

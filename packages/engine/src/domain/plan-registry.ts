@@ -1,5 +1,6 @@
 /** The plans of all template versions that the store holds. Versions coexist; a task keeps the one it started with. */
 import { TaskerError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
 import { type Plan, planName } from "./plan.ts";
 
 export class PlanRegistry {
@@ -39,9 +40,8 @@ export class PlanRegistry {
   }
 
   #unknownName(name: string): TaskerError {
-    const near = [...this.#versions.keys()].filter((known) => sameEnding(known, name)).slice(0, 3);
-    const known =
-      near.length > 0 ? `Did you mean ${near.join(" or ")}?` : "`tasker template list` shows what there is.";
+    const near = nearest(name, this.#versions.keys());
+    const known = near === undefined ? "`tasker template list` shows what there is." : `Did you mean ${near}?`;
     return new TaskerError("template_not_found", `no template is named ${name}`, {
       hint: `${known} Apply one with \`tasker template apply FILE\`.`,
     });
@@ -82,11 +82,4 @@ function comparePart(a: string, b: string): number {
   const numeric = /^\d+$/;
   if (numeric.test(a) && numeric.test(b)) return Number(a) - Number(b);
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Same name in another namespace, or the same namespace and a name that begins alike. */
-function sameEnding(known: string, asked: string): boolean {
-  const [knownSpace = "", knownName = ""] = splitOnce(known, "/");
-  const [askedSpace = "", askedName = ""] = splitOnce(asked, "/");
-  return knownName === askedName || (knownSpace === askedSpace && knownName.slice(0, 4) === askedName.slice(0, 4));
 }

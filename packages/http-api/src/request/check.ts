@@ -4,9 +4,9 @@
  * of our own that stops after a few issues: the library's collects every error, 80 s of work for a hostile 20 MB body.
  */
 import type { Issue } from "@tasker/engine";
+import { nearest } from "@tasker/engine";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { nearestName } from "./nearest-name.ts";
 
 /** Empty: the value fits. */
 export type Check = (value: unknown) => readonly Issue[];
@@ -114,7 +114,7 @@ function isLonger(text: string, limit: number): boolean {
 }
 
 function unknownMember(path: string, name: string, known: readonly string[]): Issue {
-  const suggestion = nearestName(name, known);
+  const suggestion = nearest(name, known);
   const place = join(path, shorten(name));
   if (suggestion !== undefined) return { path: place, message: `unknown; did you mean ${suggestion}?`, suggestion };
   return {
@@ -124,7 +124,7 @@ function unknownMember(path: string, name: string, known: readonly string[]): Is
 }
 
 function unknownValue(path: string, value: string, known: readonly string[]): Issue {
-  const suggestion = nearestName(value, known);
+  const suggestion = nearest(value, known);
   const message = `expected one of ${known.join(", ")}, got ${JSON.stringify(shorten(value))}`;
   return { path, message, ...(suggestion !== undefined && { suggestion }) };
 }

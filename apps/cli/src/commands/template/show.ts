@@ -1,5 +1,5 @@
 /** `tasker template show`: one template, as it was applied. */
-import { nearest } from "@tasker/templates/nearest";
+import { nearest } from "@tasker/engine";
 import { type ClientOptions, clientOf } from "../../client-options.ts";
 import { usageError } from "../../command-error.ts";
 import { type ExitCode, exitCodes } from "../../exit-codes.ts";
