@@ -10,6 +10,10 @@ export type Answer<T> = T | Promise<T>;
 export interface Queries {
   /** The task of this UUID with its context, the rows of its steps and its template; null when there is none. */
   task(id: string): Answer<TaskDetail | null>;
+  /** Where the task stands; null when there is none. */
+  status(id: string): Answer<TaskStatus | null>;
+  /** How far tasks are, by their number on the wire; unknown ones are left out. */
+  progress(taskIds: readonly number[]): Answer<ReadonlyMap<number, TaskProgress>>;
   /** Newest first. @throws TaskerError `request_invalid` for a cursor that no page gave out */
   tasks(filter: TaskFilter): Answer<Page<TaskSummary>>;
   /** Events of one task with `seq > afterSeq`, in order; an unknown task has none. */
@@ -23,6 +27,14 @@ export interface Queries {
   /** Tasks by status. */
   counts(): Answer<Readonly<Record<TaskStatus, number>>>;
   close(): Answer<void>;
+}
+
+/** Steps of a task: all, and those in the states that tell how it goes. */
+export interface TaskProgress {
+  readonly total: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly inProgress: number;
 }
 
 /** All that is given must hold. Absent and null mean "any". */

@@ -10,7 +10,7 @@ import {
   templateJson,
   templatePageJson,
 } from "@tasker/http-api/views";
-import type { Queries } from "@tasker/store";
+import type { Queries, TaskProgress } from "@tasker/store";
 
 export class JsonReader {
   readonly #queries: Queries;
@@ -27,15 +27,16 @@ export class JsonReader {
 
   async tasks(filter: TaskFilter): Promise<string> {
     const { items, nextCursor } = await this.#queries.tasks(filter);
+    const progress = await this.#queries.progress(items.map((task) => task.taskId));
     return taskPageJson(
-      items.map((task) => taskItemJson(task)),
+      items.map((task) => taskItemJson(task, progressJson(progress.get(task.taskId)))),
       nextCursor,
     );
   }
 
   async events(id: string, after: number, limit: number): Promise<string | null> {
     const events = await this.#queries.events(id, after, limit);
-    if (events.length === 0 && (await this.#queries.task(id)) === null) return null;
+    if (events.length === 0 && (await this.#queries.status(id)) === null) return null;
     return eventPageJson(events, limit);
   }
 
@@ -54,12 +55,18 @@ export class JsonReader {
     after: number,
     limit: number,
   ): Promise<{ readonly events: readonly LiveEvent[]; readonly status: TaskStatus } | null> {
-    const task = await this.#queries.task(id);
-    if (task === null) return null;
-    return { events: await this.#queries.events(id, after, limit), status: task.status };
+    const status = await this.#queries.status(id);
+    if (status === null) return null;
+    return { events: await this.#queries.events(id, after, limit), status };
   }
 
   async allEventRows(after: number, limit: number): Promise<readonly LiveEvent[]> {
     return this.#queries.eventsAfter(after, limit);
   }
+}
+
+function progressJson(progress: TaskProgress | undefined) {
+  if (progress === undefined) return undefined;
+  const { inProgress, ...rest } = progress;
+  return { ...rest, in_progress: inProgress };
 }

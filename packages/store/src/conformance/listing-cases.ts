@@ -150,6 +150,28 @@ export function listingCases(subject: Subject): void {
       });
     });
 
+    test("say how far tasks are", async () => {
+      const steps = [
+        stepRow(1, 1, { stepIndex: 0, state: "completed", answered: true, output: "1" }),
+        stepRow(2, 1, { stepIndex: 1, state: "failed" }),
+        stepRow(3, 1, { stepIndex: 2 }),
+      ];
+      await subject.store.commit(turn({ stepWrites: steps.map((row) => ({ guard: null, row })) }));
+      // Task 1 has steps; task 2 has none yet; task 3 is completed, whatever its rows say; there is no task 99.
+      expect(await subject.queries.progress([1, 2, 3, 99])).toEqual(
+        new Map([
+          [1, { total: 3, completed: 1, failed: 1, inProgress: 1 }],
+          [2, { total: 3, completed: 0, failed: 0, inProgress: 0 }],
+          [3, { total: 3, completed: 3, failed: 0, inProgress: 0 }],
+        ]),
+      );
+    });
+
+    test("say where one task stands", async () => {
+      expect(await subject.queries.status(uuidOf(2))).toBe("blocked");
+      expect(await subject.queries.status(uuidOf(99))).toBeNull();
+    });
+
     test("answer null for a task that is not there", async () => {
       expect(await subject.queries.task(uuidOf(99))).toBeNull();
       expect(await subject.queries.task("no uuid")).toBeNull();

@@ -7,11 +7,13 @@ import type {
   Queries,
   TaskDetail,
   TaskFilter,
+  TaskProgress,
   TaskSummary,
   TemplateDetail,
   TemplateSummary,
 } from "../queries.ts";
 import { prepareCountTasks } from "./queries/count-tasks.ts";
+import { prepareGetProgress, prepareGetStatus } from "./queries/get-progress.ts";
 import { prepareGetTask } from "./queries/get-task.ts";
 import { prepareGetTemplate } from "./queries/get-template.ts";
 import { prepareEventsOfAll, prepareEventsOfTask } from "./queries/list-events.ts";
@@ -31,6 +33,14 @@ export class SqliteQueries implements Queries {
 
   task(id: string): TaskDetail | null {
     return this.#inOneSnapshot(() => this.#statements.getTask(id));
+  }
+
+  status(id: string): TaskStatus | null {
+    return this.#statements.getStatus(id);
+  }
+
+  progress(taskIds: readonly number[]): Map<number, TaskProgress> {
+    return this.#statements.getProgress(taskIds);
   }
 
   tasks(filter: TaskFilter): Page<TaskSummary> {
@@ -78,6 +88,8 @@ function prepareStatements(database: DatabaseSync) {
     begin: database.prepare("begin"),
     end: database.prepare("commit"),
     getTask: prepareGetTask(database),
+    getStatus: prepareGetStatus(database),
+    getProgress: prepareGetProgress(database),
     getTemplate: prepareGetTemplate(database),
     eventsOfTask: prepareEventsOfTask(database),
     eventsOfAll: prepareEventsOfAll(database),
