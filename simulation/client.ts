@@ -2,7 +2,7 @@
  * Those who submit and cancel. A client that gets no answer asks again with the same idempotency key; every positive
  * reply is a promise that the judge holds the orchestrator to, and a refusal is a promise that nothing was stored.
  */
-import { type Engine, type SubmitTask, TaskerError, type Template } from "@tasker/engine";
+import { type Engine, StoreError, type SubmitTask, TaskerError, type Template } from "@tasker/engine";
 import type { Judge } from "./judge.ts";
 import { type Kernel, Process } from "./kernel.ts";
 import type { Orchestrator } from "./orchestrator.ts";
@@ -66,7 +66,8 @@ export class Client {
     const random = this.#random;
     const request = this.#request();
     const at = random.uniform() ** 2 * scenario.chaosMs;
-    this.#planSend([request], at);
+    const others = chance(random, 0.2) ? Array.from({ length: between(random, 1, 3) }, () => this.#request(true)) : [];
+    this.#planSend([request, ...others], at);
     if (request.idempotencyKey === null) return;
     if (chance(random, 0.3)) this.#planSend([request], chance(random, 0.5) ? at : random.uniform() * scenario.chaosMs);
     if (!chance(random, 0.1)) return;
@@ -79,12 +80,11 @@ export class Client {
     this.#ports.kernel.after(at, this.#process, () => this.#send(requests));
   }
 
-  #request(): SubmitTask {
+  #request(keyed = chance(this.#random, 0.7)): SubmitTask {
     const number = ++this.#requests;
     const random = this.#random;
     const { name } = pick(random, this.#ports.scenario.templates);
     const context = `{"request":${number},"exact":9007199254740993,"filler":"${"c".repeat(random.below(200))}"}`;
-    const keyed = chance(random, 0.7);
     return {
       namespace: "simulation",
       name,
@@ -110,7 +110,11 @@ export class Client {
   }
 
   /** Calls an engine once there is one. Ends one pending request, or leaves that to `failed`. */
-  #ask(call: (engine: Engine) => Promise<unknown>, done: () => void, failed: (error: TaskerError | null) => void): void {
+  #ask(
+    call: (engine: Engine) => Promise<unknown>,
+    done: () => void,
+    failed: (error: TaskerError | null) => void,
+  ): void {
     const { orchestrator, kernel, judge } = this.#ports;
     const { engine, process } = orchestrator;
     if (engine === null || process === null) {
@@ -143,7 +147,8 @@ export class Client {
   #sendAgain(requests: readonly SubmitTask[], error: TaskerError | null): void {
     const { kernel, trace, judge } = this.#ports;
     trace.add(kernel.now, "client", error === null ? "has no answer" : `is refused: ${error.code}`);
-    if (error === null && requests[0]!.idempotencyKey === null) {
+    // Nobody knows whether it was stored: only a key makes it safe to ask again.
+    if (isUnknown(error) && requests[0]!.idempotencyKey === null) {
       this.pending--;
       return;
     }
@@ -153,16 +158,18 @@ export class Client {
 
   async #submit(engine: Engine, requests: readonly SubmitTask[]): Promise<void> {
     const outcomes = await engine.submit(requests);
+    const { judge, trace, kernel } = this.#ports;
     for (const [index, outcome] of outcomes.entries()) {
       const request = requests[index]!;
-      const { judge, trace, kernel } = this.#ports;
-      if (!outcome.ok) {
-        if (outcome.error.code !== "idempotency_conflict") throw outcome.error;
+      if (outcome.ok) {
+        trace.add(kernel.now, "client", `has task ${outcome.task.taskId} for ${request.idempotencyKey}`);
+        judge.submitted(outcome.task, request);
+      } else if (outcome.error.code === "idempotency_conflict") {
         judge.conflicted(request);
-        continue;
+      } else {
+        this.pending++;
+        this.#sendAgain([request], outcome.error);
       }
-      trace.add(kernel.now, "client", `has task ${outcome.task.taskId} for ${request.idempotencyKey}`);
-      judge.submitted(outcome.task, request);
     }
   }
 
@@ -171,7 +178,10 @@ export class Client {
     const { engine } = orchestrator;
     const active = judge.activeTasks.map(({ row }) => row.id);
     if (engine === null || active.length === 0) return;
-    const command: Parameters<Engine["cancel"]>[0] = { id: pick(this.#random, active), cause: { actor: "client", reason: "simulated" } };
+    const command: Parameters<Engine["cancel"]>[0] = {
+      id: pick(this.#random, active),
+      cause: { actor: "client", reason: "simulated" },
+    };
     engine.cancel(command).then(
       () => {
         trace.add(kernel.now, "client", `has cancelled ${command.id}`);
@@ -182,4 +192,8 @@ export class Client {
       },
     );
   }
+}
+
+function isUnknown(error: TaskerError | null): boolean {
+  return error === null || (error.cause instanceof StoreError && error.cause.failure === "io");
 }

@@ -1,11 +1,11 @@
 /** Makes things go wrong, at random times until the calm, and answers those who ask whether something goes wrong now. */
 import type { StoreFailure } from "@tasker/engine";
+import type { StoreFaults } from "./faulty-store.ts";
 import type { Kernel, Process } from "./kernel.ts";
 import type { Network } from "./network.ts";
 import type { Orchestrator } from "./orchestrator.ts";
 import { between, chance, pick, stream } from "./random.ts";
 import type { FaultName, Scenario } from "./scenario.ts";
-import type { StoreFaults } from "./faulty-store.ts";
 import type { Trace } from "./trace.ts";
 import type { Worker } from "./worker.ts";
 
@@ -32,6 +32,7 @@ export class Faults implements StoreFaults {
     const random = this.#random;
     const worker = () => pick(random, workers);
     this.#several("orchestrator_crashes", 4, () => orchestrator.kill());
+    this.#several("orchestrator_restarts", 2, () => orchestrator.restart());
     this.#several("orchestrator_freezes", 2, () => orchestrator.freeze(pick(random, [300, 3_000, 20_000])));
     this.#several("worker_crashes", 4, () => worker().kill());
     this.#several("worker_restarts", 3, () => worker().leave());

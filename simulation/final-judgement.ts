@@ -20,7 +20,11 @@ export async function judgeTheEnd(judge: Judge, database: string): Promise<void>
   judge.check(() => {
     for (const id of accepted) must("accepted-tasks-exist", details.get(id) != null, () => `task ${id} is gone`);
     for (const [id, account] of ledger.tasksByUuid) compareTask(account, details.get(id) ?? null);
-    must("history-is-complete", history === ledger.nextSeq - 1, () => `${history} events, ${ledger.nextSeq - 1} committed`);
+    must(
+      "history-is-complete",
+      history === ledger.nextSeq - 1,
+      () => `${history} events, ${ledger.nextSeq - 1} committed`,
+    );
   });
 }
 

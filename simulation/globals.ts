@@ -6,38 +6,46 @@
 import type { Kernel, Timer } from "./kernel.ts";
 import { stream } from "./random.ts";
 
-/** Of an event loop's turn. */
+type Callback = (...args: unknown[]) => void;
+
+/** When a callback of `setImmediate` runs. */
 const soonMs = 0.02;
 
 /** @returns a function that puts everything back */
 export function simulateGlobals(kernel: Kernel, seed: number): () => void {
-  const { setTimeout, clearTimeout, setImmediate, clearImmediate, setInterval, clearInterval, Date, performance, Math } = globalThis;
-  const real = { setTimeout, clearTimeout, setImmediate, clearImmediate, setInterval, clearInterval };
+  const before = {
+    setTimeout: globalThis.setTimeout,
+    clearTimeout: globalThis.clearTimeout,
+    setImmediate: globalThis.setImmediate,
+    clearImmediate: globalThis.clearImmediate,
+    setInterval: globalThis.setInterval,
+  };
   const [dateNow, performanceNow, mathRandom] = [Date.now, performance.now, Math.random];
   const random = stream(seed, "globals");
-  const cancel = (timer?: Timer | null) => {
-    if (timer) timer.cancelled = true;
-  };
-  const start = (run: (...args: unknown[]) => void, delayMs = 1, ...args: unknown[]) =>
-    kernel.after(Math.max(1, delayMs), kernel.current, () => run(...args));
-  const startSoon = (run: (...args: unknown[]) => void, ...args: unknown[]) =>
-    kernel.after(soonMs, kernel.current, () => run(...args));
   Object.assign(globalThis, {
-    setTimeout: start,
+    setTimeout: (run: Callback, delayMs = 1, ...args: unknown[]) =>
+      kernel.timer(Math.max(1, delayMs), kernel.current, () => run(...args)),
+    setImmediate: (run: Callback, ...args: unknown[]) => kernel.after(soonMs, kernel.current, () => run(...args)),
     clearTimeout: cancel,
-    setImmediate: startSoon,
     clearImmediate: cancel,
-    setInterval: () => {
-      throw new Error("the simulation has no intervals");
-    },
+    setInterval: refuseInterval,
   });
   Date.now = () => Math.floor(kernel.now);
   performance.now = () => kernel.now;
   Math.random = () => random.uniform();
   return () => {
-    Object.assign(globalThis, real);
+    Object.assign(globalThis, before);
     Date.now = dateNow;
     performance.now = performanceNow;
     Math.random = mathRandom;
   };
+}
+
+function cancel(timer?: Timer | null): void {
+  if (timer) timer.cancelled = true;
+}
+
+/** Whatever ticks in the simulation is ticked by its process, or it would tick on after that has died. */
+function refuseInterval(): never {
+  throw new Error("setInterval is not simulated");
 }

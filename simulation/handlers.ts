@@ -1,6 +1,6 @@
 /** What simulated handlers do with a step: succeed, fail for now or for good, return what does not fit, or hang. */
 import type { SeededRandom } from "@tasker/testkit";
-import { PermanentError, RetryableError } from "../workers/typescript/src/handler/errors.ts";
+import { PermanentError, RetryableError } from "@tasker/worker/handler";
 import { chance, pick } from "./random.ts";
 import { badOutputMember } from "./random-template.ts";
 import type { FaultName } from "./scenario.ts";
@@ -13,6 +13,8 @@ export interface Behaviour {
   readonly error: Error | null;
   /** Stops when it is told to. */
   readonly obeys: boolean;
+  /** Says how far it is. */
+  readonly progress: boolean;
 }
 
 export interface HandlerConditions {
@@ -39,6 +41,7 @@ export function behaviourOf(
     output: outputOf(random, run, isBad),
     error: fails ? randomError(random) : null,
     obeys: chance(random, 0.5),
+    progress: chance(random, 0.2),
   };
 }
 

@@ -2,20 +2,20 @@
  * Holds the run to the invariants: at each commit, at each effect that leaves the orchestrator, at each start of a
  * handler, and at the end. It knows what was committed (the ledger) and what handlers did, and believes nobody else.
  */
-import {
-  type Batch,
-  type Engine,
-  StoreError,
-  type StepRequest,
-  type SubmitTask,
-  type TaskerError,
-  type TaskRow,
-  type Template,
-  type Transition,
-  type TurnRecord,
+import type {
+  Batch,
+  Engine,
+  StepRequest,
+  SubmitTask,
+  TaskerError,
+  TaskRow,
+  Template,
+  Transition,
+  TurnRecord,
 } from "@tasker/engine";
 import { type Execution, Executions } from "./executions.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
+import type { WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
 import { must, Violation } from "./violation.ts";
 
@@ -43,8 +43,11 @@ export class Judge {
   readonly #now: () => number;
 
   readonly #trace: Trace;
+  readonly #canLose: boolean;
 
-  constructor(trace: Trace, now: () => number, awakeSince: (at: number) => number) {
+  /** @param canLose some fault of this run takes messages, connections or processes away */
+  constructor(trace: Trace, canLose: boolean, now: () => number, awakeSince: (at: number) => number) {
+    this.#canLose = canLose;
     this.#trace = trace;
     this.#now = now;
     this.#awakeSince = awakeSince;
@@ -67,7 +70,8 @@ export class Judge {
       this.ledger.enter(record, this.#now());
       for (const { taskId, transitions } of record.history) {
         const task = this.ledger.tasks.get(taskId)!;
-        for (const transition of transitions) if (transition.to !== transition.from) this.#checkOutcome(task, transition);
+        for (const transition of transitions)
+          if (transition.to !== transition.from) this.#checkOutcome(task, transition);
       }
     });
   }
@@ -102,24 +106,40 @@ export class Judge {
     const { applied } = this.ledger;
     const lease = leaseId ?? "none";
     must("applied-once", !applied.has(lease), () => `a second result is applied under ${lease}`);
-    must("applied-under-its-lease", step.leases.at(-1) === lease, () => `${lease} is not the last lease of ${step.name}`);
+    must(
+      "applied-under-its-lease",
+      step.leases.at(-1) === lease,
+      () => `${lease} is not the last lease of ${step.name}`,
+    );
     applied.add(lease);
     if (reason === "cancelled") return;
     const endings = this.executions.underLease(lease).map(({ ending }) => ending);
     const refused = reason === "result_invalid" || reason === "output_too_large";
     const expected = to === "completed" || refused ? "completed" : "failed";
-    must("results-come-from-handlers", endings.includes(expected), () => `${lease} is ${to} (${reason}): ${endings.join()}`);
+    must(
+      "results-come-from-handlers",
+      endings.includes(expected),
+      () => `${lease} is ${to} (${reason}): ${endings.join()}`,
+    );
   }
 
   /** Nobody knows how the attempt ended. That must be true. */
   #checkLoss(task: TaskAccount, step: StepAccount, { actor, reason, leaseId }: Transition): void {
+    const lost = reason === "worker_lost" || reason === "batch_lost";
+    must("no-loss-without-cause", !lost || this.#canLose, () => `${leaseId} is revoked: ${reason}`);
     if (actor !== "engine" || reason !== "timeout") return;
     const lease = this.ledger.leases.get(leaseId!)!;
     const { timeout_ms } = task.template.steps[step.index]!;
-    const timedOut = this.executions.underLease(leaseId!).some(({ startedAt }) => this.#now() - startedAt >= timeout_ms);
+    const timedOut = this.executions
+      .underLease(leaseId!)
+      .some(({ startedAt }) => this.#now() - startedAt >= timeout_ms);
     const awakeMs = this.#awakeSince(lease.at);
     const fair = timedOut || awakeMs >= timeout_ms - 1;
-    must("no-false-expiry", fair, () => `${leaseId} expired after ${awakeMs} ms awake, its timeout is ${timeout_ms} ms`);
+    must(
+      "no-false-expiry",
+      fair,
+      () => `${leaseId} expired after ${awakeMs} ms awake, its timeout is ${timeout_ms} ms`,
+    );
   }
 
   /** What the rows say after the turn. */
@@ -128,7 +148,11 @@ export class Judge {
     else if (to === "completed") {
       const { row } = task.steps.get(name)!;
       const outputs = this.executions.underLease(row!.leaseId!).map(({ output }) => output);
-      must("outputs-unchanged", outputs.includes(row!.output), () => `${row!.leaseId} has ${row!.output}, not ${outputs.join(" or ")}`);
+      must(
+        "outputs-unchanged",
+        outputs.includes(row!.output),
+        () => `${row!.leaseId} has ${row!.output}, not ${outputs.join(" or ")}`,
+      );
     }
   }
 
@@ -136,7 +160,12 @@ export class Judge {
     const states = [...steps.values()].map(({ state }) => state);
     const failed = states.includes("failed");
     const name = `task ${row.taskId} is ${status} with ${states.join()}`;
-    if (status === "completed") must("outcome-follows", states.every((state) => state === "completed"), () => name);
+    if (status === "completed")
+      must(
+        "outcome-follows",
+        states.every((state) => state === "completed"),
+        () => name,
+      );
     if (status === "failed") must("outcome-follows", failed && !states.some(isOpen), () => name);
     if (status === "blocked") must("outcome-follows", failed || states.includes("in_doubt"), () => name);
     if (status !== "in_progress") must("outcome-follows", !states.some(isLive), () => name);
@@ -216,9 +245,8 @@ export class Judge {
 
   /** The client is told that nothing was stored. */
   refused({ context, idempotencyKey }: SubmitTask, error: TaskerError): void {
-    const unknown = error.cause instanceof StoreError && error.cause.failure === "io";
     // A keyed request may have been stored by an earlier attempt.
-    if (unknown || idempotencyKey !== null) return;
+    if (idempotencyKey !== null) return;
     this.check(() => {
       const stored = [...this.ledger.tasks.values()].some(({ row }) => row.context === context);
       must("refusals-store-nothing", !stored, () => `${context} was refused (${error.code}), and is stored`);
@@ -249,11 +277,19 @@ export class Judge {
     const { leaseId, stepName } = received;
     const lease = this.ledger.leases.get(leaseId);
     this.check(() => {
-      must("commit-before-effects", lease !== undefined, () => `${worker} executes ${leaseId}, which was never committed`);
+      must(
+        "commit-before-effects",
+        lease !== undefined,
+        () => `${worker} executes ${leaseId}, which was never committed`,
+      );
       const { task, step } = lease;
       must("payloads-unchanged", received.context === task.row.context, () => `${leaseId} came with another context`);
       const expected = previousResults(task, step);
-      must("payloads-unchanged", received.previousResults === expected, () => `${leaseId}: ${received.previousResults}`);
+      must(
+        "payloads-unchanged",
+        received.previousResults === expected,
+        () => `${leaseId}: ${received.previousResults}`,
+      );
       if (protocol === "2.0") this.#checkRepetition(received, worker, task, step);
     });
     return this.executions.start(leaseId, lease?.task.row.taskId ?? 0, stepName, worker, this.#now());
@@ -283,9 +319,10 @@ export class Judge {
     });
   }
 
-  /** It is the only one of its name. */
-  workerRefused(worker: string, reason: string, detail: string): void {
-    this.check(() => must("nobody-is-refused", false, () => `${worker} is refused: ${reason}, ${detail}`));
+  /** Nobody is, but one of two that go by the same name. */
+  workerRefused({ name, hasDouble }: WorkerPlan, reason: string, detail: string): void {
+    if (hasDouble && reason === "duplicate_worker_id") return;
+    this.check(() => must("nobody-is-refused", false, () => `${name} is refused: ${reason}, ${detail}`));
   }
 
   /** Faults have stopped long ago. */

@@ -10,6 +10,8 @@ export class Process {
   alive = true;
   /** Simulated milliseconds until which nothing happens to it. */
   frozenUntil = 0;
+  /** When it thaws, its timers come before the messages that waited, as in a real event loop; else in order of time. */
+  timersFirst = false;
   readonly #onDeath: (() => void)[] = [];
 
   constructor(name: string) {
@@ -33,11 +35,12 @@ export interface Timer {
 }
 
 interface Event extends Timer {
-  readonly at: number;
+  at: number;
   /** When it would have happened if its process had not been frozen. */
-  readonly due: number;
+  due: number;
   readonly order: number;
   readonly process: Process | null;
+  readonly isTimer: boolean;
   readonly run: () => void;
 }
 
@@ -65,8 +68,17 @@ export class Kernel {
 
   /** @param process null: the world itself, which nobody kills */
   after(delayMs: number, process: Process | null, run: () => void): Timer {
+    return this.#plan(delayMs, process, false, run);
+  }
+
+  /** The same for a timer of the process's own. */
+  timer(delayMs: number, process: Process | null, run: () => void): Timer {
+    return this.#plan(delayMs, process, true, run);
+  }
+
+  #plan(delayMs: number, process: Process | null, isTimer: boolean, run: () => void): Timer {
     const at = this.#now + Math.max(0, delayMs);
-    const event: Event = { at, due: at, order: this.#order++, process, run, cancelled: false };
+    const event: Event = { at, due: at, order: this.#order++, process, isTimer, run, cancelled: false };
     this.#push(event);
     return event;
   }
@@ -90,7 +102,10 @@ export class Kernel {
       const { process } = event;
       if (event.cancelled || process?.alive === false) continue;
       if (process === null || process.frozenUntil <= event.at) return event;
-      this.#push(Object.assign(event, { at: process.frozenUntil }));
+      // The same object: whoever holds it may still cancel it.
+      event.at = process.frozenUntil;
+      if (event.isTimer && process.timersFirst) event.due = 0;
+      this.#push(event);
     }
   }
 

@@ -148,7 +148,11 @@ export class Ledger {
     step.leases.push(leaseId);
     step.counted++;
     step.lastEnd = null;
-    must("attempts-counted", attempt === step.counted, () => `lease ${leaseId} is attempt ${attempt}, not ${step.counted}`);
+    must(
+      "attempts-counted",
+      attempt === step.counted,
+      () => `lease ${leaseId} is attempt ${attempt}, not ${step.counted}`,
+    );
     const { retryable, retry } = task.template.steps[step.index]!;
     const most = retryable ? retry.limit + 1 : 1;
     must("attempts-bounded", step.counted <= most, () => `lease ${leaseId} is attempt ${attempt} of ${most}`);
@@ -163,7 +167,11 @@ export class Ledger {
 
   #update({ taskId, from, to, reason, finishedAt }: TaskUpdate): void {
     const task = this.#task(taskId);
-    must("guards-hold", task.row.status === from, () => `task ${taskId} is ${task.row.status}, the turn expected ${from}`);
+    must(
+      "guards-hold",
+      task.row.status === from,
+      () => `task ${taskId} is ${task.row.status}, the turn expected ${from}`,
+    );
     task.row = { ...task.row, status: to, reason, finishedAt };
   }
 

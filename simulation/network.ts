@@ -277,7 +277,9 @@ export class Network implements Wire {
     const at = overtakes ? earliest + this.#delay() * 10 : Math.max(last, earliest + this.#delay());
     if (!overtakes && direction === "down") connection.lastDown = at;
     if (!overtakes && direction === "up") connection.lastUp = at;
-    if (doubling === 0 || this.#random.uniform() >= doubling) return [at];
+    // A plain worker cannot tell a doubled batch from another one; nobody promises that it does.
+    const doubled = connection.sockets.topic.startsWith("@") && doubling > 0 && this.#random.uniform() < doubling;
+    if (!doubled) return [at];
     return [at, at + this.#random.uniform() ** 3 * 5_000];
   }
 

@@ -3,14 +3,14 @@
  * joins them. It can die at any moment; the next incarnation has the file and nothing else.
  */
 import { Engine, type Executor, type Store, type WorkerEvents, type WorkerInfo } from "@tasker/engine";
-import { defaultZeromqConfig, Roster, ZeromqCounters, type ZeromqConfig } from "@tasker/executors";
+import { defaultZeromqConfig, Roster, type ZeromqConfig, ZeromqCounters } from "@tasker/executors";
 import { openStore } from "@tasker/store";
 import { RecordingLog } from "@tasker/testkit";
 import { FaultyStore, type StoreFaults } from "./faulty-store.ts";
 import type { Judge } from "./judge.ts";
 import { type Kernel, Process, type Timer } from "./kernel.ts";
 import type { Network } from "./network.ts";
-import { between, stream } from "./random.ts";
+import { between, chance, stream } from "./random.ts";
 import { badOutputMember } from "./random-template.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
@@ -36,6 +36,7 @@ interface Incarnation {
   readonly bornAt: number;
   readonly freezes: { readonly from: number; readonly until: number }[];
   engine: Engine | null;
+  roster: Roster | null;
 }
 
 export class Orchestrator {
@@ -70,7 +71,7 @@ export class Orchestrator {
   start(): void {
     const { kernel, trace, scenario } = this.#ports;
     const process = new Process(`orchestrator#${++this.#births}`);
-    const incarnation: Incarnation = { process, bornAt: kernel.now, freezes: [], engine: null };
+    const incarnation: Incarnation = { process, bornAt: kernel.now, freezes: [], engine: null, roster: null };
     this.#current = incarnation;
     trace.add(kernel.now, process.name, "starts");
     process.onDeath(() => {
@@ -90,6 +91,20 @@ export class Orchestrator {
     this.#current?.process.kill();
   }
 
+  /** SIGTERM: the turn that runs is finished, what it has to say is said, and the next incarnation starts. */
+  restart(): void {
+    const { kernel, trace } = this.#ports;
+    const { process, engine, roster } = this.#current ?? {};
+    if (process === undefined || engine == null) return;
+    kernel.after(0, process, () => {
+      trace.add(kernel.now, process.name, "stops");
+      void engine.stop().then(() => {
+        roster?.flush();
+        process.kill();
+      });
+    });
+  }
+
   /** The run is over. */
   shutDown(): void {
     this.#over = true;
@@ -103,6 +118,7 @@ export class Orchestrator {
     if (process.frozenUntil > kernel.now) return;
     trace.add(kernel.now, process.name, `is frozen for ${forMs} ms`);
     process.frozenUntil = kernel.now + forMs;
+    process.timersFirst = chance(this.#random, 0.5);
     freezes.push({ from: kernel.now, until: process.frozenUntil });
   }
 
@@ -137,9 +153,10 @@ export class Orchestrator {
     incarnation.engine = engine;
     engine.onHistory(() => judge.remembers(engine.memory, engine.workers()));
     const roster = this.#roster(engine, process, log);
+    incarnation.roster = roster;
     const tick = () => {
       roster.tick(clock.monotonicMs());
-      kernel.after(zeromqConfig.tickMs, process, tick);
+      kernel.timer(zeromqConfig.tickMs, process, tick);
     };
     tick();
     network.bind(process, roster);
@@ -177,7 +194,7 @@ export class Orchestrator {
         if (wake !== null) wake.cancelled = true;
         // Timers of real machines come up to a millisecond early, or late.
         const early = this.#random.uniform() * 3 - 1;
-        wake = at === null ? null : kernel.after(at - clock.monotonicMs() + early, process, run);
+        wake = at === null ? null : kernel.timer(at - clock.monotonicMs() + early, process, run);
       },
     };
     return { clock, scheduler };
@@ -223,6 +240,7 @@ export class Orchestrator {
         judge.acknowledged(leaseIds);
         executor.acknowledge(key, leaseIds);
       },
+      acknowledgeTimeouts: (key, leaseIds) => executor.acknowledgeTimeouts(key, leaseIds),
       cancel: (key, leaseIds, reason) => executor.cancel(key, leaseIds, reason),
       drain: (key, reason) => executor.drain(key, reason),
     };

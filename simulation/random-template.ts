@@ -9,10 +9,11 @@ export const handlerNames = ["alpha", "beta", "gamma"] as const;
 export const badOutputMember = "bad";
 
 export function randomTemplate(random: SeededRandom, number: number): Template {
-  const count = chance(random, 0.2) ? 1 : between(random, 2, 9);
+  const count = chance(random, 0.2) ? 1 : chance(random, 0.05) ? 40 : between(random, 2, 9);
   const shape = pick(random, ["chain", "fan", "random", "random"] as const);
   const steps: StepTemplate[] = [];
-  for (let index = 0; index < count; index++) steps.push(randomStep(random, index, dependencies(random, shape, index, count)));
+  for (let index = 0; index < count; index++)
+    steps.push(randomStep(random, index, dependencies(random, shape, index, count)));
   return {
     namespace: "simulation",
     name: `template_${number}`,

@@ -14,6 +14,7 @@ export const faultNames = [
   "partitions",
   "breaks",
   "orchestrator_crashes",
+  "orchestrator_restarts",
   "crashes_at_store_calls",
   "crashes_at_sends",
   "orchestrator_freezes",
@@ -28,11 +29,33 @@ export const faultNames = [
   "handler_hangs",
   "cancellations",
   "congestion",
+  "doubles",
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
+/** None of these takes a message, a connection or a process away. */
+const losesNothing = new Set<FaultName>([
+  "doubling",
+  "failing_commits",
+  "full_disk",
+  "wall_clock_jumps",
+  "handler_failures",
+  "handler_hangs",
+  "cancellations",
+  "congestion",
+]);
+
+/** Whether a lease may ever be lost in such a run. */
+export function canLose(faults: ReadonlySet<FaultName>): boolean {
+  return [...faults].some((fault) => !losesNothing.has(fault));
+}
+
 export interface WorkerPlan {
+  /** Of the process. */
   readonly name: string;
+  readonly workerId: string;
+  /** Another process goes by the same worker id. */
+  readonly hasDouble: boolean;
   readonly protocol: "1.0" | "2.0";
   readonly capacity: number;
   readonly handlers: readonly string[];
@@ -64,7 +87,7 @@ export function scenarioOf(seed: number, only: readonly FaultName[] | null = nul
     faults,
     chaosMs: between(random, 4_000, 25_000),
     templates,
-    workers: randomWorkers(seed),
+    workers: randomWorkers(seed, faults),
     submissions: between(random, 1, 12),
     longestRunMs: pick(random, [20, 300, 2_000]),
     weather: randomWeather(seed, faults),
@@ -76,19 +99,32 @@ export function scenarioOf(seed: number, only: readonly FaultName[] | null = nul
 function randomFaults(seed: number): FaultName[] {
   const random = stream(seed, "faults");
   const likelihood = pick(random, [0, 0.1, 0.25, 0.4, 0.7]);
-  return faultNames.filter(() => chance(random, likelihood));
+  // A stream each, so that a new kind of fault changes no seed that does without it.
+  return faultNames.filter((name) => chance(stream(seed, name), likelihood));
 }
 
-function randomWorkers(seed: number): WorkerPlan[] {
+function randomWorkers(seed: number, faults: ReadonlySet<FaultName>): WorkerPlan[] {
   const random = stream(seed, "workers");
   const plainOnes = chance(random, 0.15);
-  return Array.from({ length: between(random, 1, 4) }, (_, index) => ({
-    name: `worker_${index + 1}`,
-    protocol: plainOnes && chance(random, 0.5) ? "1.0" : "2.0",
-    capacity: between(random, 1, 8),
-    // The first one has them all, so that everything can finish.
-    handlers: handlerNames.filter(() => index === 0 || chance(random, 0.6)),
-  }));
+  const workers = Array.from({ length: between(random, 1, 4) }, (_, index): WorkerPlan => {
+    const name = `worker_${index + 1}`;
+    return {
+      name,
+      workerId: name,
+      hasDouble: false,
+      protocol: plainOnes && chance(random, 0.5) ? "1.0" : "2.0",
+      capacity: between(random, 1, 8),
+      // The first one has them all, so that everything can finish.
+      handlers: handlerNames.filter(() => index === 0 || chance(random, 0.6)),
+    };
+  });
+  return faults.has("doubles") ? withDouble(workers) : workers;
+}
+
+/** The first worker twice. */
+function withDouble([first, ...others]: readonly WorkerPlan[]): WorkerPlan[] {
+  const twin = { ...first!, hasDouble: true };
+  return [twin, { ...twin, name: `${twin.name}_double` }, ...others];
 }
 
 function randomWeather(seed: number, faults: ReadonlySet<FaultName>): NetworkWeather {
@@ -111,7 +147,7 @@ function randomSettings(seed: number): Partial<EngineSettings> {
     leaseGraceMs: 6_000,
     payloadCacheBytes: pick(random, [0, 500, 1_000_000]),
     turnWeight: pick(random, [1, 3, 2_000]),
-    maxPendingSubmissions: pick(random, [2, 10_000]),
+    maxPendingSubmissions: pick(random, [4, 10_000]),
     maxOutputBytes: pick(random, [200, 1_000_000]),
   };
 }

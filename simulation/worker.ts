@@ -2,19 +2,21 @@
  * A worker's process: the SDK's real session and its real runner, joined as the SDK joins them, on simulated sockets,
  * with handlers that the simulation judges. It can die, freeze, and leave in good order.
  */
-import { decodeControl, decodeResults, sessionTopic } from "@tasker/protocol";
+
 import { parseLossless } from "@tasker/json";
+import { decodeControl, decodeResults, sessionTopic } from "@tasker/protocol";
 import { RecordingLog, type SeededRandom } from "@tasker/testkit";
-import { Session, type StepRequest } from "@tasker/worker/session";
-import { HandlerRegistry } from "../workers/typescript/src/handler/registry.ts";
-import { Runner } from "../workers/typescript/src/handler/runner.ts";
+import { HandlerRegistry, Runner, type StepRequest } from "@tasker/worker/handler";
+import { Session } from "@tasker/worker/session";
 import { behaviourOf, type HandlerConditions } from "./handlers.ts";
 import type { Judge } from "./judge.ts";
 import { type Kernel, Process, type Timer } from "./kernel.ts";
 import type { Network, Sockets } from "./network.ts";
-import { between, stream } from "./random.ts";
+import { PlainWorkerLife } from "./plain-worker.ts";
+import { between, chance, stream } from "./random.ts";
 import type { WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
+import { must } from "./violation.ts";
 
 export interface WorkerPorts {
   readonly seed: number;
@@ -33,7 +35,7 @@ export class Worker {
   readonly plan: WorkerPlan;
   readonly #ports: WorkerPorts;
   readonly #random: SeededRandom;
-  #life: WorkerLife | null = null;
+  #life: WorkerLife | PlainWorkerLife | null = null;
 
   constructor(plan: WorkerPlan, ports: WorkerPorts) {
     this.plan = plan;
@@ -57,7 +59,8 @@ export class Worker {
       kernel.after(between(this.#random, 1, 3_000), null, () => this.start());
     });
     trace.add(kernel.now, this.plan.name, "starts");
-    this.#life = new WorkerLife(this.plan, process, this.#ports, this.#random);
+    const Life = this.plan.protocol === "1.0" ? PlainWorkerLife : WorkerLife;
+    this.#life = new Life(this.plan, process, this.#ports, this.#random);
   }
 
   kill(): void {
@@ -73,7 +76,9 @@ export class Worker {
     if (this.#life === null) return;
     const { trace, kernel } = this.#ports;
     trace.add(kernel.now, this.plan.name, `is frozen for ${forMs} ms`);
-    this.#life.process.frozenUntil = kernel.now + forMs;
+    const { process } = this.#life;
+    process.frozenUntil = kernel.now + forMs;
+    process.timersFirst = chance(this.#random, 0.5);
   }
 }
 
@@ -124,15 +129,15 @@ class WorkerLife {
     if (this.#timer !== null) this.#timer.cancelled = true;
     const inMs = this.#session.wakesAt - kernel.now + this.#random.uniform() * 3;
     this.#timer = Number.isFinite(inMs)
-      ? kernel.after(inMs, this.process, () => this.#drive(() => this.#session.tick()))
+      ? kernel.timer(inMs, this.process, () => this.#drive(() => this.#session.tick()))
       : null;
   }
 
   #makeSession(): Session {
-    const { kernel, judge } = this.#ports;
-    const { name, handlers, capacity } = this.#plan;
+    const { kernel } = this.#ports;
+    const { workerId, handlers, capacity } = this.#plan;
     return new Session(
-      { workerId: name, pool: "default", version: "1", handlers, capacity },
+      { workerId, pool: "default", version: "1", handlers, capacity },
       {
         wire: {
           open: (session) => this.#open(session),
@@ -145,7 +150,7 @@ class WorkerLife {
           run: (steps) => this.#runner.accept(steps),
           cancel: (leaseIds, reason) => this.#runner.cancel(leaseIds, reason),
           drainRequested: () => this.leave(),
-          refused: (reason, detail) => judge.workerRefused(name, reason, detail),
+          refused: (reason, detail) => this.#refused(reason, detail),
           closed: () => this.process.kill(),
         },
         log: new RecordingLog(),
@@ -153,9 +158,18 @@ class WorkerLife {
     );
   }
 
+  /** The SDK's worker ends then; its supervisor starts it again. */
+  #refused(reason: string, detail: string): void {
+    const { judge, trace, kernel } = this.#ports;
+    trace.add(kernel.now, this.#plan.name, `is refused: ${reason}`);
+    judge.workerRefused(this.#plan, reason, detail);
+    kernel.after(1, this.process, () => this.process.kill());
+  }
+
   #makeRunner(): Runner {
     const registry = new HandlerRegistry();
-    for (const handler of this.#plan.handlers) registry.add(handler, (step) => this.#execute(step as unknown as Attempt), null);
+    for (const handler of this.#plan.handlers)
+      registry.add(handler, (step) => this.#execute(step as unknown as Attempt), null);
     return new Runner({
       registry,
       concurrency: this.#plan.capacity,
@@ -208,6 +222,8 @@ class WorkerLife {
       if (code !== undefined && code !== "timeout") this.#ports.judge.forgets(this.#plan.name, leaseId);
       this.#told.delete(leaseId);
     }
+    for (const leaseId of message.timeout_ids ?? [])
+      if (this.#told.get(leaseId) === "timeout") this.#told.delete(leaseId);
   }
 
   // ----------------------------------------------------------------------------------------------------- handlers
@@ -217,10 +233,20 @@ class WorkerLife {
     const { request } = attempt;
     const execution = judge.executes(request, this.#plan.name);
     const behaviour = behaviourOf(this.#random, conditions, request.timeoutMs, judge.executions.started);
-    const { afterMs, output, error, obeys } = behaviour;
+    const { afterMs, output, error, obeys, progress } = behaviour;
+    judge.check(() => {
+      const { capacity } = this.#plan;
+      const { runningCount } = this.#runner;
+      must(
+        "credit-kept",
+        runningCount <= capacity,
+        () => `${this.#plan.name} runs ${runningCount} of ${capacity} steps`,
+      );
+    });
+    if (progress) attempt.heartbeat({ done: 1 });
     trace.add(kernel.now, this.#plan.name, `executes ${request.leaseId} (${request.stepName}, ${request.attempt})`);
     await new Promise<void>((resolve, reject) => {
-      setTimeout(resolve, afterMs);
+      kernel.timer(afterMs, this.process, resolve);
       if (obeys) attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason));
     });
     trace.add(kernel.now, this.#plan.name, `has done ${request.leaseId}`);
@@ -231,6 +257,7 @@ class WorkerLife {
 }
 
 interface Attempt {
+  heartbeat(progress: unknown): void;
   readonly request: StepRequest;
   readonly signal: AbortSignal;
 }
