@@ -36,6 +36,13 @@ function readReport(path: string): Report {
     return JSON.parse(readFileSync(path, "utf8")) as Report;
   } catch {
     console.error("the test runner wrote no report; what it printed is above");
-    return { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 1, numPendingTests: 0, numTodoTests: 0, success: false };
+    return {
+      numPassedTests: 0,
+      numFailedTests: 0,
+      numFailedTestSuites: 1,
+      numPendingTests: 0,
+      numTodoTests: 0,
+      success: false,
+    };
   }
 }

@@ -10,6 +10,7 @@ export interface Execution {
   readonly taskId: number;
   readonly stepName: string;
   readonly worker: string;
+  readonly protocol: "1.0" | "2.0";
   readonly startedAt: number;
   ending: Ending;
   /** JSON text, when it completed. */
@@ -21,8 +22,8 @@ export class Executions {
   readonly #byStep = new Map<string, Execution[]>();
   started = 0;
 
-  start(leaseId: string, taskId: number, stepName: string, worker: string, startedAt: number): Execution {
-    const execution: Execution = { leaseId, taskId, stepName, worker, startedAt, ending: "running", output: null };
+  start(begun: Omit<Execution, "ending" | "output">): Execution {
+    const execution: Execution = { ...begun, ending: "running", output: null };
     this.started++;
     append(this.#byLease, execution.leaseId, execution);
     append(this.#byStep, `${execution.taskId}/${execution.stepName}`, execution);

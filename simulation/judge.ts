@@ -15,7 +15,7 @@ import type {
 } from "@tasker/engine";
 import { type Execution, Executions } from "./executions.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
-import type { WorkerPlan } from "./scenario.ts";
+import type { canLose, WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
 import { must, Violation } from "./violation.ts";
 
@@ -43,11 +43,11 @@ export class Judge {
   readonly #now: () => number;
 
   readonly #trace: Trace;
-  readonly #canLose: boolean;
+  readonly #canLose: ReturnType<typeof canLose>;
 
-  /** @param canLose some fault of this run takes messages, connections or processes away */
-  constructor(trace: Trace, canLose: boolean, now: () => number, awakeSince: (at: number) => number) {
-    this.#canLose = canLose;
+  /** @param losses which leases the faults of this run may lose */
+  constructor(trace: Trace, losses: ReturnType<typeof canLose>, now: () => number, awakeSince: (at: number) => number) {
+    this.#canLose = losses;
     this.#trace = trace;
     this.#now = now;
     this.#awakeSince = awakeSince;
@@ -125,8 +125,7 @@ export class Judge {
 
   /** Nobody knows how the attempt ended. That must be true. */
   #checkLoss(task: TaskAccount, step: StepAccount, { actor, reason, leaseId }: Transition): void {
-    const lost = reason === "worker_lost" || reason === "batch_lost";
-    must("no-loss-without-cause", !lost || this.#canLose, () => `${leaseId} is revoked: ${reason}`);
+    if (reason === "worker_lost" || reason === "batch_lost") this.#checkCause(leaseId!, reason);
     if (actor !== "engine" || reason !== "timeout") return;
     const lease = this.ledger.leases.get(leaseId!)!;
     const { timeout_ms } = task.template.steps[step.index]!;
@@ -142,10 +141,25 @@ export class Judge {
     );
   }
 
+  #checkCause(leaseId: string, reason: string): void {
+    if (this.#canLose === "anything") return;
+    const began = this.executions.underLease(leaseId).filter(({ protocol }) => protocol === "2.0");
+    const explained = this.#canLose === "what never began" && began.length === 0;
+    must("no-loss-without-cause", explained, () => `${leaseId} is revoked: ${reason}`);
+  }
+
   /** What the rows say after the turn. */
   #checkOutcome(task: TaskAccount, { step: name, to }: Transition): void {
     if (name === null) this.#checkTaskOutcome(task);
-    else if (to === "completed") {
+    else if (to === "waiting_for_retry") {
+      const { wakeAt, finishedAt } = task.steps.get(name)!.row!;
+      const known = wakeAt !== null && finishedAt !== null;
+      must(
+        "waits-have-an-end",
+        known && wakeAt >= finishedAt,
+        () => `${task.row.taskId}/${name} waits until ${wakeAt}`,
+      );
+    } else if (to === "completed") {
       const { row } = task.steps.get(name)!;
       const outputs = this.executions.underLease(row!.leaseId!).map(({ output }) => output);
       must(
@@ -292,7 +306,8 @@ export class Judge {
       );
       if (protocol === "2.0") this.#checkRepetition(received, worker, task, step);
     });
-    return this.executions.start(leaseId, lease?.task.row.taskId ?? 0, stepName, worker, this.#now());
+    const taskId = lease?.task.row.taskId ?? 0;
+    return this.executions.start({ leaseId, taskId, stepName, worker, protocol, startedAt: this.#now() });
   }
 
   #checkRepetition({ leaseId }: ReceivedStep, worker: string, task: TaskAccount, step: StepAccount): void {

@@ -34,7 +34,7 @@ export const faultNames = [
 export type FaultName = (typeof faultNames)[number];
 
 /** None of these takes a message, a connection or a process away. */
-const losesNothing = new Set<FaultName>([
+const losingNothing = new Set<FaultName>([
   "doubling",
   "failing_commits",
   "full_disk",
@@ -45,9 +45,21 @@ const losesNothing = new Set<FaultName>([
   "congestion",
 ]);
 
-/** Whether a lease may ever be lost in such a run. */
-export function canLose(faults: ReadonlySet<FaultName>): boolean {
-  return [...faults].some((fault) => !losesNothing.has(fault));
+/** These strike the orchestrator alone: workers go on with what they hold, and tell the next one of it. */
+const sparingWorkers = new Set<FaultName>([
+  ...losingNothing,
+  "orchestrator_crashes",
+  "orchestrator_restarts",
+  "orchestrator_freezes",
+  "crashes_at_store_calls",
+  "crashes_at_sends",
+  "io_errors",
+]);
+
+/** Which leases may be lost in such a run: none, those whose step never began, or any. */
+export function canLose(faults: ReadonlySet<FaultName>): "nothing" | "what never began" | "anything" {
+  if ([...faults].every((fault) => losingNothing.has(fault))) return "nothing";
+  return [...faults].every((fault) => sparingWorkers.has(fault)) ? "what never began" : "anything";
 }
 
 export interface WorkerPlan {

@@ -43,15 +43,20 @@ const finishWithinMs = 300_000;
 /** After the last task: time for the last acks, and for slots that nobody gives back to show. */
 const quietMs = 25_000;
 const tailLines = 60;
+/** A hundred times what a run needs. */
+const mostEvents = 500_000;
 
 export async function simulate(seed: number, { only = null, print }: Options = {}): Promise<Outcome> {
   const scenario = scenarioOf(seed, only);
   const database = await DatabaseFile.create();
   const run = new Run(scenario, database, print ?? null);
   const restore = simulateGlobals(run.kernel, seed);
+  const crashed = (reason: unknown) => run.crashed(reason);
+  process.on("unhandledRejection", crashed);
   try {
     return await run.run();
   } finally {
+    process.off("unhandledRejection", crashed);
     restore();
     database.remove();
   }
@@ -105,6 +110,11 @@ class Run {
     this.#client = new Client({ scenario, kernel, orchestrator: this.#orchestrator, judge, trace });
   }
 
+  /** A promise that nobody waits for was rejected. */
+  crashed(reason: unknown): void {
+    this.#judge.crashed(reason instanceof Error ? reason : new Error(String(reason)));
+  }
+
   async run(): Promise<Outcome> {
     this.#orchestrator.start();
     for (const worker of this.#workers) worker.start();
@@ -137,9 +147,19 @@ class Run {
     const end = this.kernel.now + forMs;
     while (this.#judge.violation === null && this.kernel.now < end) {
       if (isSo()) return true;
-      if (!(await this.kernel.step())) return isSo();
+      await this.#step();
     }
     return false;
+  }
+
+  async #step(): Promise<void> {
+    try {
+      await this.kernel.step();
+    } catch (error) {
+      this.#judge.crashed(error as Error);
+    }
+    const { events } = this.kernel;
+    this.#judge.check(() => must("comes-to-rest", events < mostEvents, () => `${events} events and no end`));
   }
 
   #outcome(): Outcome {
@@ -166,7 +186,7 @@ function judgeRest(orchestrator: Orchestrator, workers: readonly Worker[]): void
     const taken = [...revokedLeases.keys(), ...[...steps].map(({ leaseId }) => leaseId)];
     must("slots-come-back", taken.length === 0, () => `slots of ${info.key} are still taken by ${taken.join(" and ")}`);
   }
+  // One of two that go by the same name is refused again and again.
   for (const { plan, rests } of workers)
-    // One of two that go by the same name is refused again and again.
     must("workers-rest", rests || plan.hasDouble, () => `${plan.name} still has something to do or to say`);
 }

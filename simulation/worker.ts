@@ -201,6 +201,7 @@ class WorkerLife {
         this.#told.set(metadata.lease_id!, error_code);
     }
     const { trace, kernel } = this.#ports;
+    if (frame.startsWith("worker ")) this.#judgeDeclaration(JSON.parse(frame.slice("worker ".length)));
     trace.detail(kernel.now, this.#plan.name, () => `says ${frame.slice(0, 400)}`);
     this.#sockets?.publish(frame);
   }
@@ -210,6 +211,17 @@ class WorkerLife {
     trace.detail(kernel.now, this.#plan.name, () => `hears ${Buffer.from(frame).toString().slice(0, 300)}`);
     this.#judgeAck(frame);
     this.#drive(() => this.#session.receive(frame));
+  }
+
+  /** Results stay in the outbox until they are acknowledged; it says so. */
+  #judgeDeclaration({ type, leases, outbox = [] }: { type: string; leases?: string[]; outbox?: string[] }): void {
+    if (type !== "hello" && type !== "heartbeat") return;
+    this.#ports.judge.check(() => {
+      for (const leaseId of this.#told.keys()) {
+        const kept = leases?.includes(leaseId) || outbox.includes(leaseId);
+        must("outbox-kept", kept === true, () => `${this.#plan.name} no longer has the result of ${leaseId}`);
+      }
+    });
   }
 
   /** What it is told to forget must be in the store. */

@@ -26,7 +26,7 @@ export const sessionRule: NameRule = {
   maxChars: 137,
   words: 'the worker id, "-" and 8 hexadecimal digits',
 };
-export const poolRule: NameRule = workerIdRule;
+export const poolRule: NameRule = { ...workerIdRule };
 export const handlerRule: NameRule = {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
   pattern: /^[^\u0000-\u0020\u007f\ud800-\udfff]+$/u,
