@@ -43,6 +43,8 @@ export interface ZeromqConfig {
   readonly disconnectedGraceMs: number;
   /** How long a session may show that it lives before another with its worker id takes its place. */
   readonly contestMs: number;
+  /** A plain 1.0 worker gets its first batch this long after it joined, once its results can arrive. */
+  readonly plainSettleMs: number;
   /** How often the above are looked at, and refused sends tried again. */
   readonly tickMs: number;
   /** Lets TCP listen on, and connect to, more than this machine, although nobody proves who he is. */
@@ -72,6 +74,7 @@ export const defaultZeromqConfig: Omit<ZeromqConfig, "steps" | "results"> = {
   graceMs: 3_000,
   disconnectedGraceMs: 1_500,
   contestMs: 2_000,
+  plainSettleMs: 500,
   tickMs: 100,
   allowInsecureTcp: false,
   limits: defaultZeromqLimits,

@@ -13,6 +13,7 @@ describe("plain 1.0 workers", () => {
     const roster = new RecordedRoster();
     const prefixes = [roster.subscribe(topic), roster.subscribe(topic)];
     expect(prefixes).toEqual(['steps {"batch_id":"p0000000000000002_', 'steps {"batch_id":"p0000000000000003_']);
+    roster.pass(roster.config.plainSettleMs);
     expect(roster.takeEvents()).toMatchObject([
       {
         event: "joined",
@@ -30,6 +31,17 @@ describe("plain 1.0 workers", () => {
     ]);
   });
 
+  test("a slot is not announced before results can come back, and never if it leaves before", () => {
+    const roster = new RecordedRoster();
+    roster.subscribe("steps");
+    const second = roster.subscribe("steps")!;
+    roster.pass(roster.config.plainSettleMs - roster.config.tickMs);
+    expect(roster.takeEvents()).toEqual([]);
+    roster.unsubscribe(second);
+    roster.pass(roster.config.tickMs);
+    expect(roster.takeEvents()).toMatchObject([{ event: "joined", info: { key: "p0000000000000002" } }]);
+  });
+
   test("a batch for a slot begins with its prefix and is the seed's", () => {
     const roster = new RecordedRoster();
     roster.subscribe("steps");
@@ -44,6 +56,7 @@ describe("plain 1.0 workers", () => {
   test("a slot that leaves is lost at once, and what was never sent goes back", () => {
     const roster = new RecordedRoster();
     const prefix = roster.subscribe("steps")!;
+    roster.pass(roster.config.plainSettleMs);
     roster.takeEvents();
     roster.full = true;
     roster.dispatch("p0000000000000002", "p0000000000000002_b1");

@@ -63,7 +63,7 @@ export class Roster implements Executor, WireEvents {
       now: () => this.#time.now,
       flushSoon: ports.flushSoon ?? queueMicrotask,
     });
-    this.#slots = new PlainSlots({ ...ports, executor: this });
+    this.#slots = new PlainSlots({ ...ports, executor: this, now: () => this.#time.now });
   }
 
   /** Workers that are here now, for metrics. */
