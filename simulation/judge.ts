@@ -152,13 +152,10 @@ export class Judge {
   #checkOutcome(task: TaskAccount, { step: name, to }: Transition): void {
     if (name === null) this.#checkTaskOutcome(task);
     else if (to === "waiting_for_retry") {
-      const { wakeAt, finishedAt } = task.steps.get(name)!.row!;
-      const known = wakeAt !== null && finishedAt !== null;
-      must(
-        "waits-have-an-end",
-        known && wakeAt >= finishedAt,
-        () => `${task.row.taskId}/${name} waits until ${wakeAt}`,
-      );
+      const { state, wakeAt, finishedAt } = task.steps.get(name)!.row!;
+      const waits = wakeAt !== null && finishedAt !== null && wakeAt >= finishedAt;
+      const gone = state !== "waiting_for_retry";
+      must("waits-have-an-end", gone || waits, () => `${task.row.taskId}/${name} waits until ${wakeAt}`);
     } else if (to === "completed") {
       const { row } = task.steps.get(name)!;
       const outputs = this.executions.underLease(row!.leaseId!).map(({ output }) => output);
