@@ -5,7 +5,7 @@ import { taskFrame } from "../view/frame.ts";
 import { eventLine, summaryLine } from "../view/plain-lines.ts";
 import { frameIntervalMs, Screen } from "../view/screen.ts";
 import type { TaskBoard } from "../view/task-board.ts";
-import { visible } from "../view/text.ts";
+import { counted, visible } from "../view/text.ts";
 
 export interface ProgressView {
   /** The board has changed by these. */
@@ -37,7 +37,7 @@ export function liveView(board: TaskBoard, out: Output, color: boolean): Progres
 }
 
 export function lineView(board: TaskBoard, out: Output): ProgressView {
-  out.write(`${visible(`${board.title}  ${board.id}  ${board.total} steps`)}\n`);
+  out.write(`${visible(`${board.title}  ${board.id}  ${counted(board.total, "step")}`)}\n`);
   return board.total <= maxStepsForLines ? transitionLines(out) : summaryLines(board, out);
 }
 
