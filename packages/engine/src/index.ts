@@ -6,6 +6,7 @@ export { compareVersions, PlanRegistry } from "./domain/plan-registry.ts";
 export * from "./domain/states.ts";
 export * from "./domain/template.ts";
 export { Engine, type EnginePorts, type HistoryListener } from "./engine.ts";
+export { type HistoryEvent, historyEvents } from "./history-event.ts";
 export type { SubmitOutcome, SubmitTask } from "./lifecycle/submit-tasks.ts";
 export { EngineMetrics, Histogram } from "./metrics.ts";
 export * from "./ports.ts";

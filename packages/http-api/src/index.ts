@@ -5,7 +5,6 @@ export type {
   Commands,
   EngineReadings,
   JsonText,
-  LiveEvent,
   Reader,
   Readiness,
   ServedHandlers,

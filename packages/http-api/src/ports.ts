@@ -4,6 +4,7 @@
  */
 import type {
   EngineMetrics,
+  HistoryEvent,
   HistoryListener,
   SubmitTask,
   TaskerError,
@@ -107,27 +108,6 @@ export interface TaskFilter {
   readonly limit: number;
 }
 
-/** One transition, with the names that it has on every surface. */
-export interface LiveEvent {
-  /** Grows in the order of the history, over all tasks. */
-  readonly seq: number;
-  /** Wall-clock milliseconds; ISO 8601 in JSON. */
-  readonly at: number;
-  /** UUID. */
-  readonly task_id: string;
-  /** The step's name; null for the task's own. */
-  readonly step: string | null;
-  readonly from: string | null;
-  readonly to: string;
-  readonly attempt: number | null;
-  readonly lease_id: string | null;
-  readonly worker_id: string | null;
-  readonly actor: string;
-  readonly reason: string | null;
-  /** JSON text, e.g. the content of a late result; null for nearly all. */
-  readonly detail: string | null;
-}
-
 /**
  * Reads committed state on another thread and connection; the texts are made there by `@tasker/http-api/views`, so that
  * a big page costs this thread nothing but the write. Null: there is no such thing.
@@ -151,7 +131,7 @@ export interface Reader {
     id: string,
     after: number,
     limit: number,
-  ): Promise<{ readonly events: readonly LiveEvent[]; readonly status: TaskStatus } | null>;
+  ): Promise<{ readonly events: readonly HistoryEvent[]; readonly status: TaskStatus } | null>;
   /** Events of all tasks with `seq > after`, in order. */
-  allEventRows(after: number, limit: number): Promise<readonly LiveEvent[]>;
+  allEventRows(after: number, limit: number): Promise<readonly HistoryEvent[]>;
 }

@@ -2,7 +2,7 @@
  * What people read: lists, histories, searches. Never on the writer's connection; a reader sees what is committed and
  * nothing else. Rows are plain, times are wall-clock milliseconds, payloads are JSON text exactly as it was stored.
  */
-import type { StepRow, TaskStatus, Template } from "@tasker/engine";
+import type { HistoryEvent, StepRow, TaskStatus, Template } from "@tasker/engine";
 
 /** At once (embedded) or with a promise (a database across the network, or another thread). */
 export type Answer<T> = T | Promise<T>;
@@ -84,26 +84,6 @@ export interface TaskDetail extends TaskSummary {
   readonly template: Template;
   /** In the order of first leases. A step without a row is `pending` or `ready`, which follows from the graph. */
   readonly steps: readonly StepRow[];
-}
-
-/** One transition, with the names that it has on every surface. */
-export interface HistoryEvent {
-  /** Grows in the order of the history, over all tasks. */
-  readonly seq: number;
-  readonly at: number;
-  /** UUID. */
-  readonly task_id: string;
-  /** The step's name; null for the task's own. */
-  readonly step: string | null;
-  readonly from: string | null;
-  readonly to: string;
-  readonly attempt: number | null;
-  readonly lease_id: string | null;
-  readonly worker_id: string | null;
-  readonly actor: string;
-  readonly reason: string | null;
-  /** JSON text; null for nearly all. */
-  readonly detail: string | null;
 }
 
 export interface TemplateSummary {

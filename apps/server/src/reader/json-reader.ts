@@ -1,6 +1,6 @@
 /** Joins the store's queries and the surface's views: rows in, finished JSON out. */
-import type { TaskStatus } from "@tasker/engine";
-import type { LiveEvent, TaskFilter } from "@tasker/http-api";
+import type { HistoryEvent, TaskStatus } from "@tasker/engine";
+import type { TaskFilter } from "@tasker/http-api";
 import {
   eventPageJson,
   type TaskViewOptions,
@@ -54,13 +54,13 @@ export class JsonReader {
     id: string,
     after: number,
     limit: number,
-  ): Promise<{ readonly events: readonly LiveEvent[]; readonly status: TaskStatus } | null> {
+  ): Promise<{ readonly events: readonly HistoryEvent[]; readonly status: TaskStatus } | null> {
     const status = await this.#queries.status(id);
     if (status === null) return null;
     return { events: await this.#queries.events(id, after, limit), status };
   }
 
-  async allEventRows(after: number, limit: number): Promise<readonly LiveEvent[]> {
+  async allEventRows(after: number, limit: number): Promise<readonly HistoryEvent[]> {
     return this.#queries.eventsAfter(after, limit);
   }
 }

@@ -88,36 +88,10 @@ function restoreStep(
   ready: Step[],
 ): void {
   const step = task.step(row.stepIndex);
-  const {
-    stepId,
-    state,
-    attempt,
-    leaseId,
-    answered,
-    workerId,
-    leaseMs,
-    readyAt,
-    startedAt,
-    finishedAt,
-    wakeAt,
-    error,
-    reason,
-  } = row;
-  Object.assign(step, {
-    stepId,
-    state,
-    attempt,
-    leaseId,
-    answered,
-    workerId,
-    leaseMs,
-    readyAt,
-    startedAt,
-    finishedAt,
-    wakeAt,
-    error,
-    reason,
-  });
+  // The row has the step's own names, and nothing else that could overwrite the graph.
+  const { taskId: _, stepIndex: __, ...stored } = row;
+  Object.assign(step, stored);
+  const { stepId, state, leaseId, answered } = step;
   step.storedState = state;
   step.storedLease = leaseId;
   task.count(state, 1);

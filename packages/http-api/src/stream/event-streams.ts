@@ -3,12 +3,12 @@
  * somebody wants it.
  */
 import type { HistoryRow, Log } from "@tasker/engine";
+import { historyEvents } from "@tasker/engine";
 import type { FastifyReply } from "fastify";
 import type { HttpLimits } from "../limits.ts";
 import type { Commands, Reader } from "../ports.ts";
 import { HttpError } from "../problem.ts";
 import { taskNotFound } from "../task-id.ts";
-import { historyEvents } from "../views/event-json.ts";
 import { EventStream, type HistoryPage, historyPageEvents, type ReadHistory } from "./event-stream.ts";
 import { type Frame, toFrame } from "./frame.ts";
 

@@ -1,6 +1,7 @@
 /** One entry of the history as a server-sent event, rendered once for everybody who listens. */
+
+import type { HistoryEvent } from "@tasker/engine";
 import { isFinalTask, type TaskStatus, taskStatuses } from "@tasker/engine";
-import type { LiveEvent } from "../ports.ts";
 import { eventJson } from "../views/event-json.ts";
 
 export interface Frame {
@@ -10,7 +11,7 @@ export interface Frame {
   readonly end: TaskStatus | null;
 }
 
-export function toFrame(event: LiveEvent): Frame {
+export function toFrame(event: HistoryEvent): Frame {
   return {
     seq: event.seq,
     text: `id: ${event.seq}\nevent: transition\ndata: ${eventJson(event)}\n\n`,

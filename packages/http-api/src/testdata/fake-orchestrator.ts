@@ -1,7 +1,9 @@
 /** Both ports in memory: enough of an orchestrator to see what the surface does with its answers. */
 import {
   EngineMetrics,
+  type HistoryEvent,
   type HistoryListener,
+  historyEvents,
   isFinalTask,
   type SubmitTask,
   TaskerError,
@@ -11,8 +13,8 @@ import {
   type Transition,
 } from "@tasker/engine";
 import { buildTemplate, chain } from "@tasker/testkit";
-import type { Commands, LiveEvent, Reader, ServedHandlers, SubmitOutcome, TaskFilter, WorkerView } from "../ports.ts";
-import { eventPageJson, historyEvents, taskItemJson, taskJson, taskPageJson, templateJson } from "../views/index.ts";
+import type { Commands, Reader, ServedHandlers, SubmitOutcome, TaskFilter, WorkerView } from "../ports.ts";
+import { eventPageJson, taskItemJson, taskJson, taskPageJson, templateJson } from "../views/index.ts";
 
 export const createdAt = Date.UTC(2025, 0, 23, 12);
 
@@ -22,7 +24,7 @@ export class FakeOrchestrator {
   readonly tasks = new Map<string, TaskRow>();
   readonly cancelled: unknown[] = [];
   readonly applied: unknown[] = [];
-  readonly history: LiveEvent[] = [];
+  readonly history: HistoryEvent[] = [];
   readonly listeners = new Set<HistoryListener>();
   readonly filters: TaskFilter[] = [];
   readonly engine = new EngineMetrics();
@@ -152,7 +154,7 @@ export class FakeOrchestrator {
     return { ok: true, created: true, task: row, plan };
   }
 
-  #eventsAfter(after: number, limit: number, id: string | null): LiveEvent[] {
+  #eventsAfter(after: number, limit: number, id: string | null): HistoryEvent[] {
     return this.history.filter(({ seq, task_id }) => seq > after && (id ?? task_id) === task_id).slice(0, limit);
   }
 

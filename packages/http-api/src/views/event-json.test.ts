@@ -1,6 +1,7 @@
 import type { Transition } from "@tasker/engine";
+import { historyEvents } from "@tasker/engine";
 import { expect, test } from "vitest";
-import { eventJson, eventPageJson, historyEvents } from "./index.ts";
+import { eventJson, eventPageJson } from "./index.ts";
 
 const at = Date.UTC(2025, 0, 23, 12);
 const task = "01949300-0000-7000-8000-000000000001";
@@ -18,7 +19,7 @@ const transition: Transition = {
 
 test("numbers the entries of a history row and names its task", () => {
   const transitions = [transition, { ...transition, to: "completed", detail: '{"id":9007199254740993}' }];
-  const events = historyEvents({ seq: 41, taskId: 1, at, transitions }, task);
+  const events = historyEvents({ seq: 41, at, transitions }, task);
   expect(events.map(({ seq, task_id, to }) => [seq, task_id, to])).toEqual([
     [41, task, "in_progress"],
     [42, task, "completed"],
@@ -31,7 +32,7 @@ test("numbers the entries of a history row and names its task", () => {
 });
 
 test("a full page says where the next one begins", () => {
-  const events = historyEvents({ seq: 1, taskId: 1, at, transitions: [transition, transition] }, task);
+  const events = historyEvents({ seq: 1, at, transitions: [transition, transition] }, task);
   expect(JSON.parse(eventPageJson(events, 2)).next_cursor).toBe("2");
   expect(JSON.parse(eventPageJson(events, 3)).next_cursor).toBeNull();
   expect(eventPageJson([], 3)).toBe('{"items":[],"next_cursor":null}');

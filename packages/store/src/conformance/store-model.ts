@@ -1,5 +1,6 @@
 /** A store as plain maps: what any store must hold after the same turns. And turns that fit what it holds. */
 import {
+  type HistoryEvent,
   type HistoryRow,
   isFinalTask,
   isLegalTaskTransition,
@@ -15,7 +16,6 @@ import {
   type TurnRecord,
   taskStatuses,
 } from "@tasker/engine";
-import type { HistoryEvent } from "../queries.ts";
 import { historyRow, stepRow, taskRow, templateRow, transition, turn } from "./rows.ts";
 
 const stepsOfTemplate = 3;

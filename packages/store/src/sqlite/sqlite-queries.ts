@@ -1,8 +1,7 @@
 /** The reading side of the embedded store, on a connection that cannot write. Every method answers at once. */
 import type { DatabaseSync } from "node:sqlite";
-import { compareVersions, type TaskStatus } from "@tasker/engine";
+import { compareVersions, type HistoryEvent, type TaskStatus } from "@tasker/engine";
 import type {
-  HistoryEvent,
   Page,
   Queries,
   TaskDetail,

@@ -1,7 +1,7 @@
 /** The history, unpacked into events: of one task, or of all. */
 import type { DatabaseSync } from "node:sqlite";
+import { type HistoryEvent, historyEvents } from "@tasker/engine";
 import { unpackTransitions } from "../../packed-history.ts";
-import type { HistoryEvent } from "../../queries.ts";
 
 /** Begins with the row that holds `after`, or the next one; a row holds at least one event. */
 const ofTaskSql = `
@@ -48,18 +48,5 @@ function unpack(records: Iterable<HistoryRecord>, after: number, limit: number):
 }
 
 function eventsOf({ seq, id, at, transitions }: HistoryRecord): HistoryEvent[] {
-  return unpackTransitions(transitions).map((transition, position) => ({
-    seq: seq + position,
-    at,
-    task_id: id,
-    step: transition.step,
-    from: transition.from,
-    to: transition.to,
-    attempt: transition.attempt,
-    lease_id: transition.leaseId,
-    worker_id: transition.workerId,
-    actor: transition.actor,
-    reason: transition.reason,
-    detail: transition.detail,
-  }));
+  return historyEvents({ seq, at, transitions: unpackTransitions(transitions) }, id);
 }
