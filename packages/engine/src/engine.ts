@@ -5,22 +5,19 @@
  */
 import { TaskerError } from "./domain/errors.ts";
 import { defaultEngineSettings, type EngineSettings, failurePauseMs, sweepIntervalMs } from "./domain/limits.ts";
-import { compilePlan, type Plan } from "./domain/plan.ts";
+import { compilePlan } from "./domain/plan.ts";
 import { PlanRegistry } from "./domain/plan-registry.ts";
+import { overloaded, stopping, storageError } from "./domain/refusals.ts";
 import type { CompileSchema, Template } from "./domain/template.ts";
 import { Inbox, type Input, refuse } from "./inbox.ts";
 import { admitWorker, missLeases, noteProgress, returnLeases } from "./lifecycle/admit-worker.ts";
-import { applyResult, needsLookup, type StoredLeases } from "./lifecycle/apply-results.ts";
+import { applyResult, type StoredLeases } from "./lifecycle/apply-results.ts";
+import { applyTemplate } from "./lifecycle/apply-template.ts";
 import { type CancelTask, cancelTask } from "./lifecycle/cancel-task.ts";
 import { buildRequests, leaseReadySteps, missingPayloads } from "./lifecycle/dispatch-ready-steps.ts";
 import { finaliseTasks } from "./lifecycle/finalise-task.ts";
-import {
-  type CheckedTask,
-  checkSubmission,
-  type SubmitOutcome,
-  type SubmitTask,
-  submitTask,
-} from "./lifecycle/submit-tasks.ts";
+import { checkSubmissions, type SubmitOutcome, type SubmitTask, submitTask } from "./lifecycle/submit-tasks.ts";
+import { knownKeys, storedLeases } from "./lookups.ts";
 import { Memory, type World } from "./memory.ts";
 import { EngineMetrics } from "./metrics.ts";
 import {
@@ -30,7 +27,6 @@ import {
   type Random,
   type Scheduler,
   type Store,
-  type StoredLease,
   StoreError,
   type TaskRow,
   type WorkerEvents,
@@ -108,18 +104,7 @@ export class Engine {
     this.#assertAccepting();
     if (this.#inbox.pendingSubmissions + requests.length > this.#world.settings.maxPendingSubmissions)
       throw overloaded();
-    const outcomes: SubmitOutcome[] = [];
-    const checked: CheckedTask[] = [];
-    const places: number[] = [];
-    for (const [place, request] of requests.entries()) {
-      try {
-        checked.push(checkSubmission(this.#world.plans, request));
-        places.push(place);
-      } catch (error) {
-        if (!(error instanceof TaskerError)) throw error;
-        outcomes[place] = { ok: false, error };
-      }
-    }
+    const { outcomes, checked, places } = checkSubmissions(this.#world.plans, requests);
     if (checked.length === 0) return outcomes;
     const answers = await new Promise<SubmitOutcome[]>((resolve, reject) =>
       this.#push({ kind: "submit", tasks: checked, answer: { resolve, reject } }),
@@ -254,8 +239,8 @@ export class Engine {
   /** inbox -> what changes, what becomes ready, who gets it. */
   async #decide(turn: Turn, inputs: readonly Input[]): Promise<void> {
     const world = this.#world;
-    const keys = await this.#knownKeys(inputs);
-    const leases = await this.#storedLeases(inputs);
+    const keys = await knownKeys(this.#ports.store, inputs);
+    const leases = await storedLeases(this.#ports.store, world, inputs);
     for (const input of inputs) this.#take(turn, input, keys, leases);
     releaseDueSteps(world, turn, world.settings.turnWeight);
     if (turn.now >= this.#sweepAt) {
@@ -285,7 +270,9 @@ export class Engine {
         answering(turn, input.answer, () => cancelTask(world, turn, input.command));
         return;
       case "template":
-        answering(turn, input.answer, () => this.#applyTemplate(turn, input.template, input.source));
+        answering(turn, input.answer, () =>
+          applyTemplate(world, turn, this.#ports.compileSchema, input.template, input.source),
+        );
         return;
       case "joined":
         admitWorker(world, turn, input.worker);
@@ -306,24 +293,6 @@ export class Engine {
       case "missing":
         missLeases(world, turn, input.key, input.leaseIds);
     }
-  }
-
-  #applyTemplate(turn: Turn, template: Template, source: string): boolean {
-    const { namespace, name, version } = template;
-    const known = this.#world.plans.find(namespace, name, version);
-    const waiting = turn.newTemplates.find(
-      ({ template: other }) => other.namespace === namespace && other.name === name && other.version === version,
-    );
-    const before = known?.template ?? waiting?.template;
-    if (before !== undefined) {
-      if (JSON.stringify(before) === JSON.stringify(template)) return false;
-      throw templateConflict(template);
-    }
-    const templateId = this.#world.memory.nextTemplateId++;
-    const plan: Plan = compilePlan(templateId, template, this.#ports.compileSchema);
-    turn.newTemplates.push({ templateId, template, source, createdAt: turn.at });
-    turn.after(() => this.#world.plans.add(plan));
-    return true;
   }
 
   async #commit(turn: Turn): Promise<void> {
@@ -380,29 +349,6 @@ export class Engine {
     this.#ports.scheduler.wakeAt(next, () => this.#schedule());
   }
 
-  async #knownKeys(inputs: readonly Input[]): Promise<Map<string, TaskRow>> {
-    const keys: string[] = [];
-    for (const input of inputs) {
-      if (input.kind !== "submit") continue;
-      for (const { request } of input.tasks) if (request.idempotencyKey !== null) keys.push(request.idempotencyKey);
-    }
-    const rows = keys.length === 0 ? [] : await this.#ports.store.tasksByIdempotencyKey(keys);
-    return new Map(rows.map((row) => [row.idempotencyKey!, row]));
-  }
-
-  async #storedLeases(inputs: readonly Input[]): Promise<StoredLeases> {
-    const stepIds = new Set<number>();
-    for (const input of inputs) {
-      if (input.kind !== "results") continue;
-      for (const result of input.results) if (needsLookup(this.#world, result)) stepIds.add(result.stepId);
-    }
-    const found = new Map<number, StoredLease | undefined>();
-    if (stepIds.size === 0) return found;
-    for (const stepId of stepIds) found.set(stepId, undefined);
-    for (const row of await this.#ports.store.leases([...stepIds])) found.set(row.stepId, row);
-    return found;
-  }
-
   #assertAccepting(): void {
     if (this.#state !== "running") throw stopping();
   }
@@ -425,34 +371,3 @@ const readinessReasons = {
   stopping: "the orchestrator is stopping",
   failed: "the store failed; the orchestrator has to be started again",
 } as const;
-
-function overloaded(): TaskerError {
-  return new TaskerError("overloaded", "more tasks are waiting to be stored than this orchestrator takes", {
-    hint: "Submit again in a moment, with the same idempotency key.",
-  });
-}
-
-function stopping(): TaskerError {
-  return new TaskerError("stopping", "the orchestrator is stopping", { hint: "Submit again when it is back." });
-}
-
-function templateConflict({ namespace, name, version }: Template): TaskerError {
-  return new TaskerError("template_conflict", `${namespace}/${name}@${version} exists with another content`, {
-    hint: "A version never changes once applied: raise `version` and apply again.",
-  });
-}
-
-function storageError(error: Error): TaskerError {
-  const failure = error instanceof StoreError ? error.failure : null;
-  if (failure === "full") {
-    return new TaskerError("storage_full", "the disk of the database is full; nothing was stored", {
-      hint: "Free some space; then submit again.",
-      cause: error,
-    });
-  }
-  const outcome = failure === "io" ? "nobody knows whether it was stored" : "nothing was stored";
-  return new TaskerError("storage_failed", `${outcome}: ${error.message}`, {
-    hint: "Submit again with the same idempotency key.",
-    cause: error,
-  });
-}

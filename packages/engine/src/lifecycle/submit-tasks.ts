@@ -37,8 +37,31 @@ export interface CheckedTask {
   readonly plan: Plan;
 }
 
+/** Submissions that may go into a turn, and answers for the others. `outcomes[places[i]]` is for `checked[i]`. */
+export interface CheckedSubmissions {
+  readonly outcomes: SubmitOutcome[];
+  readonly checked: readonly CheckedTask[];
+  readonly places: readonly number[];
+}
+
+export function checkSubmissions(plans: PlanRegistry, requests: readonly SubmitTask[]): CheckedSubmissions {
+  const outcomes: SubmitOutcome[] = [];
+  const checked: CheckedTask[] = [];
+  const places: number[] = [];
+  for (const [place, request] of requests.entries()) {
+    try {
+      checked.push(checkSubmission(plans, request));
+      places.push(place);
+    } catch (error) {
+      if (!(error instanceof TaskerError)) throw error;
+      outcomes[place] = { ok: false, error };
+    }
+  }
+  return { outcomes, checked, places };
+}
+
 /** @throws TaskerError `template_not_found`, `context_invalid` */
-export function checkSubmission(plans: PlanRegistry, request: SubmitTask): CheckedTask {
+function checkSubmission(plans: PlanRegistry, request: SubmitTask): CheckedTask {
   const plan = plans.resolve(request.namespace, request.name, request.version);
   const issues: Issue[] = [];
   for (const issue of plan.validateContext?.(request.contextValue) ?? []) {
