@@ -6,10 +6,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup demo test check bench dev clean
+.PHONY: help setup demo test check bench simulate simulate-mutations dev clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node_modules/.ready ## Install the packages (every other command does it when needed)
 
@@ -31,6 +31,12 @@ check: setup ## Types, lint, format, import directions, unused code
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
 	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO))
+
+simulate: setup ## Run 1,000 random worlds with faults; SEEDS=n other than that, SEED=n one of them line by line
+	$(NODE) simulation/run.ts
+
+simulate-mutations: setup ## Prove that the simulation finds deliberate bugs (takes some minutes)
+	$(NODE) simulation/run-mutations.ts
 
 dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples

@@ -176,7 +176,7 @@ export class Client {
   #cancelSome(): void {
     const { orchestrator, judge, trace, kernel } = this.#ports;
     const { engine } = orchestrator;
-    const active = judge.activeTasks.map(({ row }) => row.id);
+    const active = judge.ledger.activeTasks.map(({ row }) => row.id);
     if (engine === null || active.length === 0) return;
     const command: Parameters<Engine["cancel"]>[0] = {
       id: pick(this.#random, active),

@@ -4,7 +4,6 @@
  */
 import type {
   Batch,
-  Engine,
   StepRequest,
   SubmitTask,
   TaskerError,
@@ -14,7 +13,9 @@ import type {
   TurnRecord,
 } from "@tasker/engine";
 import { type Execution, Executions } from "./executions.ts";
+import { previousResults } from "./expected-payloads.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
+import { type Memory, MemoryJudge, type RosterWorker } from "./memory-judge.ts";
 import type { canLose, WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
 import { must, Violation } from "./violation.ts";
@@ -27,15 +28,13 @@ export interface ReceivedStep {
   readonly previousResults: string;
 }
 
-type Memory = Engine["memory"];
-type Worker = ReturnType<Engine["workers"]>[number];
-
 export class Judge {
   readonly executions = new Executions();
   readonly ledger = new Ledger((task, step, transition) => this.#watch(task, step, transition));
   /** Ids of the tasks that clients were promised. */
   readonly accepted = new Set<string>();
   readonly #keys = new Map<string, string>();
+  readonly #memory = new MemoryJudge(this.ledger);
   /** The first one; the run ends with it. */
   violation: Violation | null = null;
   /** Time that the orchestrator was running since the lease was given. */
@@ -74,6 +73,11 @@ export class Judge {
           if (transition.to !== transition.from) this.#checkOutcome(task, transition);
       }
     });
+  }
+
+  /** At the end of a turn. */
+  remembers(memory: Memory, workers: readonly RosterWorker[]): void {
+    this.check(() => this.#memory.compare(memory, workers));
   }
 
   #watch(task: TaskAccount, step: StepAccount, transition: Transition): void {
@@ -185,7 +189,7 @@ export class Judge {
   // ------------------------------------------------------------------------------------------------ at each effect
 
   /** A batch leaves the orchestrator. */
-  dispatched(worker: Worker | undefined, batch: Batch): void {
+  dispatched(worker: RosterWorker | undefined, batch: Batch): void {
     this.check(() => {
       for (const request of batch.steps) this.#checkRequest(request);
       if (worker === undefined) return;
@@ -277,10 +281,6 @@ export class Judge {
     this.violation ??= new Violation("no-crash", `${error.stack}`);
   }
 
-  get activeTasks(): TaskAccount[] {
-    return [...this.ledger.tasks.values()].filter(({ status }) => isActive(status));
-  }
-
   // -------------------------------------------------------------------------------------------------- at a handler
 
   /** A handler starts. Protocol 1.0 has no lease ids to tell a doubled batch by, so its workers are not held to that. */
@@ -340,66 +340,13 @@ export class Judge {
   /** Faults have stopped long ago. */
   mustBeFinished(pendingRequests: number): void {
     must("requests-are-answered", pendingRequests === 0, () => `${pendingRequests} requests have no answer`);
-    const [stuck] = this.activeTasks.filter(({ status }) => status === "in_progress");
+    const [stuck] = this.ledger.activeTasks.filter(({ status }) => status === "in_progress");
     must("everything-finishes", stuck === undefined, () => `task ${stuck!.row.taskId}: ${describe(stuck!)}`);
   }
-
-  // --------------------------------------------------------------------------------------------- at each turn's end
-
-  /** What the engine holds in memory is what was committed, and every lease has somebody to end it. */
-  remembers(memory: Memory, workers: readonly Worker[]): void {
-    this.check(() => {
-      const active = this.activeTasks;
-      const { size } = memory.tasks;
-      must("memory-is-the-store", size === active.length, () => `${size} tasks in memory, ${active.length} are active`);
-      for (const account of active) checkTask(account, memory, workers);
-      for (const step of memory.leased.values()) {
-        const known = memory.tasks.get(step.task.id) === step.task;
-        must("memory-ends-with-the-task", known, () => `lease ${step.leaseId} of a finished task is still in memory`);
-      }
-      for (const step of memory.orphans)
-        must("leases-have-owners", step.state === "in_progress" && step.owner === null, () => `orphan ${step.leaseId}`);
-    });
-  }
-}
-
-function checkTask(account: TaskAccount, memory: Memory, workers: readonly Worker[]): void {
-  const task = memory.tasks.get(account.row.id);
-  must("memory-is-the-store", task?.status === account.status, () => `task ${account.row.taskId} is ${task?.status}`);
-  for (const step of account.steps.values()) {
-    const held = task.steps[step.index];
-    const state = held?.state ?? "pending";
-    must("memory-is-the-store", state === step.state, () => `${account.row.taskId}/${step.name} is ${state}`);
-    if (held == null || state !== "in_progress") continue;
-    const { owner, deadline, leaseId } = held;
-    must("leases-have-owners", memory.leased.get(held.stepId) === held, () => `${leaseId} cannot be answered`);
-    const owned = owner === null ? memory.orphans.has(held) : workers.includes(owner) && owner.steps.has(held);
-    must("leases-have-owners", owned && Number.isFinite(deadline), () => `${leaseId} has no owner and no deadline`);
-  }
-}
-
-/** The object that a step is given, from committed rows alone. */
-function previousResults(task: TaskAccount, step: StepAccount): string {
-  const { steps } = task.template;
-  const { depends_on, previous_results } = steps[step.index]!;
-  const names = previous_results === "direct" ? depends_on : ancestors(task, step);
-  const members = names.map((name) => `${JSON.stringify(name)}:${task.steps.get(name)!.row?.output}`);
-  return `{${members.join(",")}}`;
-}
-
-function ancestors(task: TaskAccount, step: StepAccount): string[] {
-  const { steps } = task.template;
-  const found = new Set(steps[step.index]!.depends_on);
-  for (const name of found) for (const parent of steps[task.steps.get(name)!.index]!.depends_on) found.add(parent);
-  return steps.map(({ name }) => name).filter((name) => found.has(name));
 }
 
 function describe({ status, steps }: TaskAccount): string {
   return `${status} with ${[...steps.values()].map(({ name, state, leases }) => `${name} ${state} ${leases.at(-1) ?? ""}`).join(", ")}`;
-}
-
-function isActive(status: string): boolean {
-  return status === "in_progress" || status === "blocked";
 }
 
 function isLive(state: string): boolean {

@@ -62,6 +62,11 @@ export class Ledger {
     this.#watch = watch;
   }
 
+  /** Those that are not final. */
+  get activeTasks(): TaskAccount[] {
+    return [...this.tasks.values()].filter(({ status }) => !isFinalTask(status));
+  }
+
   /** @param now simulated milliseconds @throws Violation */
   enter(record: TurnRecord, now: number): void {
     this.commits++;

@@ -101,7 +101,7 @@ export function scenarioOf(seed: number, only: readonly FaultName[] | null = nul
     templates,
     workers: randomWorkers(seed, faults),
     submissions: between(random, 1, 12),
-    longestRunMs: pick(random, [20, 300, 2_000]),
+    longestRunMs: pick(random, [20, 300, 2_000, 9_000]),
     weather: randomWeather(seed, faults),
     engine: randomSettings(seed),
     storeDelayMs: pick(random, [0, 0, 3, 40]),

@@ -139,7 +139,7 @@ class Run {
   }
 
   #isFinished(): boolean {
-    return this.#client.pending === 0 && !this.#judge.activeTasks.some(({ status }) => status === "in_progress");
+    return this.#client.pending === 0 && !this.#judge.ledger.activeTasks.some(({ status }) => status === "in_progress");
   }
 
   /** @returns whether it was so before the time was over */
