@@ -17,13 +17,16 @@ interface Sample {
 
 type Kind = "counter" | "gauge" | "histogram" | "summary";
 
+/** How often the lag of the event loop is sampled, in ms; a sample is this long plus the lag. */
+const lagResolutionMs = 20;
+
 const requestBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 export class HttpMetrics {
   readonly #registry = new Registry();
   readonly #requests: Histogram<"method" | "route" | "status">;
   readonly #problems: Counter<"code">;
-  readonly #lag = monitorEventLoopDelay({ resolution: 20 });
+  readonly #lag = monitorEventLoopDelay({ resolution: lagResolutionMs });
 
   /** @param openStreams how many event streams are open now */
   constructor(commands: Commands, openStreams: () => number) {
@@ -105,11 +108,11 @@ export class HttpMetrics {
   }
 
   #readProcess(): void {
-    const seconds = (ns: number) => (Number.isFinite(ns) ? ns / 1e9 : 0);
+    const lagSeconds = (sampleNs: number) => Math.max(0, sampleNs / 1e6 - lagResolutionMs || 0) / 1000;
     this.#add("summary", "tasker_event_loop_lag_seconds", "Delay of the event loop since the last scrape.", () => [
-      { value: seconds(this.#lag.percentile(50)), labels: { quantile: 0.5 } },
-      { value: seconds(this.#lag.percentile(99)), labels: { quantile: 0.99 } },
-      { value: seconds(this.#lag.max), labels: { quantile: 1 } },
+      { value: lagSeconds(this.#lag.percentile(50)), labels: { quantile: 0.5 } },
+      { value: lagSeconds(this.#lag.percentile(99)), labels: { quantile: 0.99 } },
+      { value: lagSeconds(this.#lag.max), labels: { quantile: 1 } },
     ]);
     this.#gauge("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
     this.#gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use.", () => process.memoryUsage().heapUsed);
