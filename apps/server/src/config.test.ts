@@ -222,7 +222,7 @@ describe("the configuration", () => {
   it.each([
     ["8480", /HOST:PORT/, "Write it like 127.0.0.1:8480."],
     ["http://127.0.0.1:99", /HOST:PORT/, "Write it like 127.0.0.1:99."],
-    ["127.0.0.1:99999", /HOST:PORT/, /127\.0\.0\.1/],
+    ["127.0.0.1:99999", /HOST:PORT/, "Ports end at 65535."],
   ])("explains how to write the address %s", (http, message, hint) => {
     const error = refusal({ flags: { http } });
     expect(error.problems).toMatchObject([

@@ -118,8 +118,9 @@ export const loopbackAddress: ValueKind<Address> = {
     const [, bracketed, plain, port] = /^(?:\[([\da-fA-F:]+)\]|([^:/[\]\s]+)):(\d{1,5})$/.exec(String(value)) ?? [];
     const host = bracketed ?? plain;
     if (typeof value !== "string" || host === undefined || Number(port) > 65_535) {
+      const written = /\b(\d{1,5})\/?$/.exec(String(value))?.[1] ?? "8480";
       throw new WrongValue(`expected HOST:PORT, found ${describe(value)}`, {
-        hint: `Write it like 127.0.0.1:${/\b(\d{1,5})\/?$/.exec(String(value))?.[1] ?? "8480"}.`,
+        hint: Number(written) > 65_535 ? "Ports end at 65535." : `Write it like 127.0.0.1:${written}.`,
       });
     }
     if (isLoopback(host)) return { host, port: Number(port) };
