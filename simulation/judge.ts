@@ -4,6 +4,7 @@
  */
 import type {
   Batch,
+  Engine,
   StepRequest,
   SubmitTask,
   TaskerError,
@@ -15,7 +16,7 @@ import type {
 import { type Execution, Executions } from "./executions.ts";
 import { previousResults } from "./expected-payloads.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
-import { type Memory, MemoryJudge, type RosterWorker } from "./memory-judge.ts";
+import { MemoryJudge, type RosterWorker } from "./memory-judge.ts";
 import type { canLose, WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
 import { must, Violation } from "./violation.ts";
@@ -76,8 +77,9 @@ export class Judge {
   }
 
   /** At the end of a turn. */
-  remembers(memory: Memory, workers: readonly RosterWorker[]): void {
-    this.check(() => this.#memory.compare(memory, workers));
+  remembers(engine: Engine): void {
+    const { memory, metrics } = engine;
+    this.check(() => this.#memory.compare({ memory, metrics, workers: engine.workers() }));
   }
 
   #watch(task: TaskAccount, step: StepAccount, transition: Transition): void {

@@ -7,6 +7,13 @@ export type Memory = Engine["memory"];
 export type RosterWorker = ReturnType<Engine["workers"]>[number];
 type Task = NonNullable<ReturnType<Memory["tasks"]["get"]>>;
 
+/** What is looked at. */
+export interface Inspected {
+  readonly memory: Memory;
+  readonly metrics: Engine["metrics"];
+  readonly workers: readonly RosterWorker[];
+}
+
 export class MemoryJudge {
   readonly #ledger: Ledger;
   /** Tasks that the engine had in memory at the end of its last turn. */
@@ -17,7 +24,7 @@ export class MemoryJudge {
   }
 
   /** Memory is the store's, every lease has somebody to end it, and of finished tasks nothing is left. */
-  compare(memory: Memory, workers: readonly RosterWorker[]): void {
+  compare({ memory, metrics, workers }: Inspected): void {
     const active = this.#ledger.activeTasks;
     const { size } = memory.tasks;
     must("memory-is-the-store", size === active.length, () => `${size} tasks in memory, ${active.length} are active`);
@@ -29,6 +36,11 @@ export class MemoryJudge {
       must("memory-ends-with-the-task", known, () => `lease ${step.leaseId} of a finished task is still in memory`);
     }
     this.#checkForgotten(memory);
+    for (const state of ["ready", "in_progress", "waiting_for_retry", "in_doubt"] as const) {
+      const count = active.flatMap(({ steps }) => [...steps.values()]).filter((step) => step.state === state).length;
+      const shown = metrics.steps[state];
+      must("metrics-are-true", shown === count, () => `${shown} steps are said to be ${state}, ${count} are`);
+    }
   }
 
   /** Of a task that left memory nothing is left in the payload cache. */

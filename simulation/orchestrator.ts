@@ -151,7 +151,7 @@ export class Orchestrator {
     await engine.start();
     if (!process.alive) return;
     incarnation.engine = engine;
-    engine.onHistory(() => judge.remembers(engine.memory, engine.workers()));
+    engine.onHistory(() => judge.remembers(engine));
     const roster = this.#roster(engine, process, log);
     incarnation.roster = roster;
     const tick = () => {
