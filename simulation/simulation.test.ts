@@ -1,5 +1,9 @@
 /** A share of the simulation for every test run. `make simulate` runs as many seeds as one likes. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { mutations } from "./mutations.ts";
 import regressions from "./regressions.json" with { type: "json" };
 import { faultNames, scenarioOf } from "./scenario.ts";
 import { type Outcome, simulate } from "./simulate.ts";
@@ -45,5 +49,22 @@ describe("the simulation", () => {
     expect(new Set(scenarios.flatMap(({ faults }) => [...faults])).size).toBe(faultNames.length);
     expect(new Set(steps.map((step) => step.on_lost))).toEqual(new Set(["retry", "hold", "fail"]));
     expect(new Set(scenarios.flatMap(({ workers }) => workers.map(({ protocol }) => protocol))).size).toBe(2);
+  });
+});
+
+describe("mutations", () => {
+  test.each(mutations)("have their place in the source: $name", ({ file, find }) => {
+    const source = readFileSync(join(import.meta.dirname, "..", file), "utf8");
+    expect(source.split(find).length - 1, `places in ${file} of:\n${find}`).toBe(1);
+  });
+
+  test.each([
+    ["effects before the commit", "commit-before-effects"],
+    ["hold treated as retry", "hold-is-held"],
+    ["a doubled batch runs twice", "lease-runs-once"],
+  ])("are found: %s", (name, invariant) => {
+    const flags = ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "mutant.ts")];
+    const mutant = spawnSync(process.execPath, [...flags, name, "200"], { encoding: "utf8" });
+    expect(JSON.parse(mutant.stdout)).toMatchObject({ invariant });
   });
 });
