@@ -200,6 +200,21 @@ test("after a restart on the same endpoints the worker is asked, and joins under
   expect(second.events.all).toMatchObject([{ event: "joined", key: "w1-00000001" }]);
 });
 
+test("after a restart a session's batches have a seq that it has not seen, even before its first heartbeat", async () => {
+  const endpoints = ipc("seq");
+  const first = await start(endpoints);
+  const worker = new HonestWorker(first.executor, "w1-00000001");
+  await first.events.count(1, "join");
+  for (const batch of ["b1", "b2"]) first.executor.dispatch(worker.session, buildBatch(batch));
+  const before = await worker.hears("batch", 2);
+  first.executor.stop({ drainMs: 0 });
+  const second = await start(endpoints);
+  await second.events.count(1, "join");
+  second.executor.dispatch(worker.session, buildBatch("b3"));
+  const after = await worker.hears("batch", 3);
+  expect(after.seq).toBeGreaterThan(before.seq!);
+});
+
 test("a second process is refused the endpoints, and the first goes on", async () => {
   const endpoints = ipc("taken");
   const { executor, events } = await start(endpoints);

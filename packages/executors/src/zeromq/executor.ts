@@ -40,7 +40,16 @@ export async function startZeromqExecutor(
   const counters = new ZeromqCounters();
   const owner = `orchestrator ${orchestratorId}, process ${process.pid}`;
   const sockets = await Sockets.open({ config, log, counters, secret: random.token(), owner });
-  const roster = new Roster({ config, events, wire: sockets, log, random, orchestratorId, counters });
+  const roster = new Roster({
+    config,
+    events,
+    wire: sockets,
+    log,
+    random,
+    orchestratorId,
+    counters,
+    firstSeq: () => Math.floor(clock.wallMs() * 1_000),
+  });
   roster.tick(clock.monotonicMs());
   const timer = setInterval(() => roster.tick(clock.monotonicMs()), config.tickMs);
   sockets.listen(roster);

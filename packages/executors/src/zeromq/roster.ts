@@ -32,6 +32,11 @@ export interface RosterPorts {
   readonly counters: ZeromqCounters;
   /** Runs `flush` once the current burst of calls is over; a microtask by default. */
   readonly flushSoon?: (flush: () => void) => void;
+  /**
+   * Where the `seq` of a new session begins: beyond every one that it may have seen from an earlier start of this
+   * orchestrator (spec R-65). 0 by default, for an orchestrator that starts once.
+   */
+  readonly firstSeq?: () => number;
 }
 
 const sessionTopic = /^@([A-Za-z0-9][A-Za-z0-9._:-]*-[0-9a-f]{8}) $/;
@@ -62,6 +67,7 @@ export class Roster implements Executor, WireEvents {
       epoch: ports.random.token(),
       now: () => this.#time.now,
       flushSoon: ports.flushSoon ?? queueMicrotask,
+      firstSeq: ports.firstSeq ?? (() => 0),
     });
     this.#slots = new PlainSlots({ ...ports, executor: this, now: () => this.#time.now });
   }

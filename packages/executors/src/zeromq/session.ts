@@ -39,8 +39,8 @@ export class Session {
   /** The same, of timeouts. */
   timeoutAcks: string[] = [];
 
-  /** The last `seq` given. Never starts again while the session is known, since the worker remembers it. */
-  #seq = 0;
+  /** The last `seq` given. Never starts again, since the worker ignores one that it has seen. */
+  #seq: number;
   /** Leases that it should hold, with the `seq` that brought them; 0: it declared them itself. */
   readonly #leases = new Map<string, number>();
   /** Leases that the last heartbeat did not list although their batch had arrived. */
@@ -48,8 +48,10 @@ export class Session {
   /** Batches that no heartbeat has confirmed, oldest first. */
   #unconfirmed: { readonly seq: number; readonly sentAt: number }[] = [];
 
-  constructor(key: string) {
+  /** @param firstSeq its batches have a greater `seq` than this, and than any that it says it has seen */
+  constructor(key: string, firstSeq = 0) {
     this.key = key;
+    this.#seq = firstSeq;
   }
 
   get isSubscribed(): boolean {

@@ -17,6 +17,8 @@ export interface SessionPorts extends SpeakerPorts {
   readonly log: Log;
   /** What `WorkerInfo.executor` names. */
   readonly executor: Executor;
+  /** See `RosterPorts`. */
+  firstSeq(): number;
 }
 
 export class Sessions {
@@ -68,7 +70,7 @@ export class Sessions {
 
   /** A worker that was there before this orchestrator started, or is new: the question is the same. */
   #greet(key: string): void {
-    const session = new Session(key);
+    const session = new Session(key, this.#ports.firstSeq());
     session.subscriptions = 1;
     this.#sessions.set(key, session);
     this.#speaker.say(session, { type: "rehello", reason: "unknown_session" });
