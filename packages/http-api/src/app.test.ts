@@ -108,7 +108,10 @@ test("takes a context, a body and a bulk call at their limits and refuses those 
   });
   const padded = (bytes: number) => json({ tasks: [] }).padEnd(bytes);
   expect((await post("/v1/tasks/bulk", padded(300))).statusCode).toBe(200);
-  expect((await post("/v1/tasks/bulk", padded(301))).json()).toMatchObject(problem(413, "content_too_large"));
+  expect((await post("/v1/tasks/bulk", padded(301))).json()).toMatchObject({
+    ...problem(413, "content_too_large"),
+    detail: "the body is larger than this route takes: at most 300 bytes",
+  });
 });
 
 test("its own limits are those of the contract", async () => {

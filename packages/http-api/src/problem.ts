@@ -219,17 +219,28 @@ export function instanceOf(requestId: string): string {
   return `urn:tasker:request:${requestId}`;
 }
 
+/** What fastify's own refusals are about and do not name. */
+export interface RefusedRequest {
+  /** The most that the route takes, in bytes. */
+  readonly bodyLimit?: number | undefined;
+  readonly contentType?: string | undefined;
+}
+
 /** Whatever a handler or fastify threw, as a refusal. What nobody expected is `internal` and keeps its text to the log. */
-export function toRefusal(error: unknown): Refusal {
+export function toRefusal(error: unknown, { bodyLimit, contentType }: RefusedRequest = {}): Refusal {
   if (error instanceof TaskerError || error instanceof HttpError) return error;
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
   switch (code) {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new HttpError("content_too_large", "the body is larger than this route takes", "Send less in one call.");
+      return new HttpError(
+        "content_too_large",
+        `the body is larger than this route takes${bodyLimit === undefined ? "" : `: at most ${bodyLimit} bytes`}`,
+        "Send less in one call, or raise `limits.max_body_bytes` and the limit of what is in it.",
+      );
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       return new HttpError(
         "media_type_unsupported",
-        message ?? "unknown media type",
+        contentType === undefined ? "there is no content-type" : `${JSON.stringify(contentType)} is not taken here`,
         "Send JSON with `content-type: application/json`.",
       );
   }

@@ -149,7 +149,10 @@ function sendProblem(
   log: Log,
   metrics: HttpMetrics,
 ): void {
-  const refusal = toRefusal(error);
+  const refusal = toRefusal(error, {
+    bodyLimit: request.routeOptions.bodyLimit,
+    contentType: request.headers["content-type"],
+  });
   const { code } = refusal;
   const { status, retryAfterS } = problemTypes[code];
   metrics.countProblem(code);
