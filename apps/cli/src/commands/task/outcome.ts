@@ -23,7 +23,8 @@ export function outcomeText(task: TaskView, pictured: boolean): string {
 
 function failureLine({ name, status, attempt, max_attempts, reason, error }: StepView): string {
   const why = errorMessage(error) ?? reason ?? "no reason was given";
-  return `  ${name}: ${status} after attempt ${attempt} of ${max_attempts}: ${why.slice(0, 500)}`;
+  const when = attempt === 0 ? "before its first attempt" : `after attempt ${attempt} of ${max_attempts}`;
+  return `  ${name}: ${status} ${when}: ${why.slice(0, 500)}`;
 }
 
 function took({ created_at, finished_at }: TaskView): string {

@@ -41,7 +41,12 @@ export async function submitTask(shell: Shell, target: string, options: SubmitOp
     return exitCodes.ok;
   }
   const watch: WatchOptions = { ...showOf(shell, options), timeoutMs: options.timeout ?? null };
-  const watched = await watchTask(shell, client, task.id, options.json ? { ...watch, show: "none" } : watch);
+  const watching = watchTask(shell, client, task.id, options.json ? { ...watch, show: "none" } : watch);
+  const watched = await watching.catch((error: unknown) => {
+    // Whoever waited in vain must still learn which task it is.
+    if (options.json) shell.out.write(`${oneLine(answer.text)}\n`);
+    throw error;
+  });
   shell.out.write(options.json ? `${oneLine(watched.json)}\n` : outcomeText(watched.task, watch.show === "live"));
   return outcomeCode(watched.task);
 }

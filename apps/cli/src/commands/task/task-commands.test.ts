@@ -157,6 +157,14 @@ describe("task submit", () => {
       expect(stdout).toContain("\n  pay: failed after attempt 3 of 4: card: declined\n");
     });
 
+    it("says when a step failed before any attempt", async () => {
+      const log = new EventLog().add(null, "in_progress", "failed");
+      const failed = buildStep("pay", { status: "failed", attempt: 0, reason: "queue_timeout" });
+      server.on(`GET /v1/tasks/${taskId}`, JSON.stringify(buildTask({ status: "failed", steps: [failed] })));
+      server.on(`GET /v1/tasks/${taskId}/stream`, streams(log));
+      expect((await submit("--wait")).stdout).toContain("\n  pay: failed before its first attempt: queue_timeout\n");
+    });
+
     it.each(["blocked", "cancelled"])(
       "ends with 1 when the task is %s, although the stream goes on",
       async (status) => {
@@ -203,11 +211,11 @@ describe("task submit", () => {
       ]);
     });
 
-    it("ends with 5 when the time is up, and says that the task goes on", async () => {
+    it("ends with 5 when the time is up, says that the task goes on, and prints it as it was submitted", async () => {
       server.on(`GET /v1/tasks/${taskId}`, taskText);
       server.on(`GET /v1/tasks/${taskId}/stream`, streams(new EventLog().add(null, null, "in_progress"), false));
       const { code, stdout, stderr } = await submit("--wait", "--timeout", "50ms", "--json");
-      expect([code, stdout]).toEqual([5, ""]);
+      expect([code, stdout]).toEqual([5, `${taskText}\n`]);
       expect(stderr).toContain("not finished within 50 ms; the task goes on");
       expect(stderr).toContain(`tasker task watch ${taskId}`);
     });
