@@ -345,12 +345,13 @@ export class Session {
       this.#refused("protocol_version", `the orchestrator chose ${message.version}`);
       return;
     }
+    const isNews = this.#connection !== "ready" || message.epoch !== this.#epoch;
     this.#epoch = message.epoch;
     this.#limits = message.limits;
     this.#heartbeatMs = message.heartbeat_ms;
     this.#connection = "ready";
     this.#heartbeatAt = this.#now + this.#heartbeatMs;
-    this.#ports.log.info("session.ready", {
+    this.#ports.log[isNews ? "info" : "debug"]("session.ready", {
       session: this.#name,
       orchestrator: message.orchestrator_id,
       epoch: message.epoch,
