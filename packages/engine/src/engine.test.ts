@@ -339,6 +339,21 @@ describe("a timeout", () => {
     expect(kit.executor.cancelled).toEqual([a!.leaseId]);
   });
 
+  it("costs the worker no slot for good, also when its late result comes after somebody else has the step", async () => {
+    const kit = await startEngine({ steps: [{ name: "a", timeout_ms: 1_000, retry: { base_ms: 1 } }] });
+    await kit.submit();
+    const [a] = kit.take();
+    await kit.join({ key: "w2-00000000", workerId: "w2" });
+    kit.engine.workerEvents.workerChanged("w1-00000000", { draining: true });
+    await kit.clock.advance(7_000);
+    expect(kit.take()[0]).toMatchObject({ attempt: 2 });
+    await kit.answer(completed(a!));
+    expect(kit.engine.workers().map(({ info, inFlight }) => [info.workerId, inFlight])).toEqual([
+      ["w1", 0],
+      ["w2", 1],
+    ]);
+  });
+
   it("that the worker reports leaves the lease open for the real result", async () => {
     const kit = await startEngine({ steps: [{ name: "a", on_lost: "hold" }] });
     await kit.submit();

@@ -27,7 +27,7 @@ export function applyResult(
   stored: StoredLeases,
 ): void {
   const step = world.memory.leased.get(result.stepId);
-  const holder = step?.owner ?? sender;
+  const owner = step?.owner;
   if (turn.answered.has(result.leaseId)) world.metrics.results.duplicate++;
   else if (step === undefined || step.leaseId !== result.leaseId) {
     // Without a row at hand the lease ended in this very turn: unacknowledged, the result comes again and is looked up.
@@ -36,7 +36,9 @@ export function applyResult(
   } else if (result.errorCode === "timeout") applyTimeout(world, turn, step);
   else if (step.state === "in_progress") applyInTime(world, turn, step, result);
   else applyLate(world, turn, step, result);
-  holder?.revokedLeases.delete(result.leaseId);
+  // Whoever had the lease is done with it; a late result may come when its step has another owner by now.
+  owner?.revokedLeases.delete(result.leaseId);
+  sender?.revokedLeases.delete(result.leaseId);
   turn.acknowledge(sender, result);
 }
 
