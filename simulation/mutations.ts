@@ -71,8 +71,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: "the slot of a revoked lease never comes back",
     file: `${engine}/lifecycle/apply-results.ts`,
-    find: "  holder?.revokedLeases.delete(result.leaseId);\n",
+    find: "  owner?.revokedLeases.delete(result.leaseId);\n  sender?.revokedLeases.delete(result.leaseId);\n",
     replace: "",
+  },
+  {
+    name: "the late result of a step that has another owner frees that one's slot",
+    file: `${engine}/lifecycle/apply-results.ts`,
+    find: "  owner?.revokedLeases.delete(result.leaseId);\n  sender?.revokedLeases.delete(result.leaseId);\n",
+    replace: "  (owner ?? sender)?.revokedLeases.delete(result.leaseId);\n",
+    wasReal: true,
   },
   {
     name: "lost wake-up: what came during a turn waits for the next to come",
@@ -304,6 +311,13 @@ export const mutations: readonly Mutation[] = [
     file: `${session}/outbox.ts`,
     find: 'return entry?.item.error_code === "timeout" ? this.#forget(entry, now) : null;',
     replace: "return this.acknowledge(leaseId, now);",
+    wasReal: true,
+  },
+  {
+    name: "batches have the numbers of before the restart, and are taken for doubles",
+    file: `${zeromq}/roster.ts`,
+    find: "firstSeq: ports.firstSeq ?? (() => 0),",
+    replace: "firstSeq: () => 0,",
     wasReal: true,
   },
   {

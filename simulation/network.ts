@@ -19,6 +19,9 @@ export interface NetworkWeather {
   highWaterMark: number;
 }
 
+/** More than ever is under way. */
+export const calmHighWaterMark = 1_000;
+
 type Direction = "down" | "up";
 
 interface Partition {
@@ -213,10 +216,10 @@ export class Network implements Wire {
     this.#partitions.push(partition);
   }
 
-  /** No cut, loss, doubling or reordering from now on; half-open connections end. */
+  /** No cut, loss, doubling, reordering or full queue from now on; half-open connections end. */
   heal(): void {
     this.#partitions = [];
-    Object.assign(this.weather, { loss: 0, doubling: 0, reordering: 0 });
+    Object.assign(this.weather, { loss: 0, doubling: 0, reordering: 0, highWaterMark: calmHighWaterMark });
     for (const connection of [...this.#connections]) if (!connection.intact) this.#hostNotices(connection, 5);
     for (const sockets of this.#sockets) if (sockets.connection?.intact === false) this.#reconnect(sockets);
     for (const sockets of this.#sockets) if (sockets.connection === null) this.#connectLater(sockets);

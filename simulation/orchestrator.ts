@@ -152,7 +152,7 @@ export class Orchestrator {
     if (!process.alive) return;
     incarnation.engine = engine;
     engine.onHistory(() => judge.remembers(engine));
-    const roster = this.#roster(engine, process, log);
+    const roster = this.#roster(engine, process, log, clock.wallMs);
     incarnation.roster = roster;
     const tick = () => {
       roster.tick(clock.monotonicMs());
@@ -200,7 +200,7 @@ export class Orchestrator {
     return { clock, scheduler };
   }
 
-  #roster(engine: Engine, process: Process, log: RecordingLog): Roster {
+  #roster(engine: Engine, process: Process, log: RecordingLog, wallMs: () => number): Roster {
     const { network, beforeSend } = this.#ports;
     const events: WorkerEvents = {
       ...engine.workerEvents,
@@ -220,6 +220,7 @@ export class Orchestrator {
       random: this.#random,
       orchestratorId: "orchestrator",
       counters: new ZeromqCounters(),
+      firstSeq: () => Math.floor(wallMs() * 1_000),
     });
   }
 

@@ -3,7 +3,7 @@
  * its own mixture of faults, so that rare combinations, and the absence of most faults, get their share.
  */
 import type { EngineSettings, Template } from "@tasker/engine";
-import type { NetworkWeather } from "./network.ts";
+import { calmHighWaterMark, type NetworkWeather } from "./network.ts";
 import { between, chance, pick, stream } from "./random.ts";
 import { handlerNames, randomTemplate } from "./random-template.ts";
 
@@ -147,7 +147,7 @@ function randomWeather(seed: number, faults: ReadonlySet<FaultName>): NetworkWea
     loss: faults.has("loss") ? pick(random, [0.01, 0.05, 0.2]) : 0,
     doubling: faults.has("doubling") ? pick(random, [0.02, 0.1, 0.3]) : 0,
     reordering: faults.has("reordering") ? pick(random, [0.02, 0.1, 0.3]) : 0,
-    highWaterMark: faults.has("congestion") ? between(random, 1, 4) : 1_000,
+    highWaterMark: faults.has("congestion") ? between(random, 1, 4) : calmHighWaterMark,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { parseLossless } from "@tasker/json";
-import { decodeControl, decodeResults, sessionTopic } from "@tasker/protocol";
+import { decodeOrchestratorMessage, decodeResults, sessionTopic } from "@tasker/protocol";
 import { RecordingLog, type SeededRandom } from "@tasker/testkit";
 import { HandlerRegistry, Runner, type StepRequest } from "@tasker/worker/handler";
 import { Session } from "@tasker/worker/session";
@@ -91,6 +91,8 @@ class WorkerLife {
   readonly #runner: Runner;
   /** The error code of the result that was last sent under each lease and is not acknowledged. */
   readonly #told = new Map<string, string | null>();
+  /** Leases that it has run or rejected. */
+  readonly #taken = new Set<string>();
   #sockets: Sockets | null = null;
   #timer: Timer | null = null;
 
@@ -147,7 +149,10 @@ class WorkerLife {
         clock: { monotonicMs: () => kernel.now },
         random: this.#random,
         events: {
-          run: (steps) => this.#runner.accept(steps),
+          run: (steps) => {
+            for (const { leaseId } of steps) this.#taken.add(leaseId);
+            this.#runner.accept(steps);
+          },
           cancel: (leaseIds, reason) => this.#runner.cancel(leaseIds, reason),
           drainRequested: () => this.leave(),
           refused: (reason, detail) => this.#refused(reason, detail),
@@ -211,10 +216,26 @@ class WorkerLife {
     trace.detail(kernel.now, this.#plan.name, () => `hears ${Buffer.from(frame).toString().slice(0, 300)}`);
     this.#judgeAck(frame);
     this.#drive(() => this.#session.receive(frame));
+    this.#judgeBatch(frame);
+  }
+
+  /** What has arrived is run, or handed back; it does not vanish. */
+  #judgeBatch(frame: Uint8Array): void {
+    const message = decodeOrchestratorMessage(frame);
+    if (!("steps" in message)) return;
+    this.#ports.judge.check(() => {
+      for (const { metadata } of message.steps)
+        must(
+          "batches-are-taken",
+          this.#taken.has(metadata.lease_id!),
+          () => `${this.#plan.name} drops ${metadata.lease_id}`,
+        );
+    });
   }
 
   /** Results stay in the outbox until they are acknowledged; it says so. */
-  #judgeDeclaration({ type, leases, outbox = [] }: { type: string; leases?: string[]; outbox?: string[] }): void {
+  #judgeDeclaration({ type, leases, outbox = [], lease_ids = [] }: Declaration): void {
+    if (type === "reject") for (const leaseId of lease_ids) this.#taken.add(leaseId);
     if (type !== "hello" && type !== "heartbeat") return;
     this.#ports.judge.check(() => {
       for (const leaseId of this.#told.keys()) {
@@ -227,7 +248,7 @@ class WorkerLife {
   /** What it is told to forget must be in the store. */
   #judgeAck(frame: Uint8Array): void {
     if (!Buffer.from(frame).includes('"type":"result_ack"')) return;
-    const message = decodeControl(frame);
+    const message = decodeOrchestratorMessage(frame);
     if (message.type !== "result_ack") return;
     for (const leaseId of message.lease_ids) {
       const code = this.#told.get(leaseId);
@@ -266,6 +287,14 @@ class WorkerLife {
     if (error !== null) throw error;
     return parseLossless(output);
   }
+}
+
+/** What the messages of a worker may have. */
+interface Declaration {
+  readonly type: string;
+  readonly leases?: readonly string[];
+  readonly outbox?: readonly string[];
+  readonly lease_ids?: readonly string[];
 }
 
 interface Attempt {
