@@ -92,6 +92,7 @@ test("a refused worker ends with 1 and the reason", async () => {
   orchestrator.say(session, { type: "refuse", reason: "duplicate_worker_id", detail: "child is connected as child-0" });
   expect((await exited).code).toBe(1);
   expect(said).toContain("the orchestrator refused this worker: duplicate_worker_id: child is connected as child-0");
+  expect(said).toContain("give every worker its own TASKER_WORKER_ID");
 });
 
 test("a worker that is killed and started again takes new steps", async () => {

@@ -15,7 +15,8 @@ export class WorkerRefusedError extends Error {
   readonly reason: string;
 
   constructor(reason: string, detail: string) {
-    super(`the orchestrator refused this worker: ${reason}: ${detail}`);
+    const next = reason === "duplicate_worker_id" ? "; give every worker its own TASKER_WORKER_ID" : "";
+    super(`the orchestrator refused this worker: ${reason}: ${detail}${next}`);
     this.name = "WorkerRefusedError";
     this.reason = reason;
   }
@@ -128,7 +129,8 @@ class Run {
       },
     });
     const handlers = registry.names();
-    log.info("worker.started", { pool, concurrency, handlers });
+    const endpoints = orchestrators.flatMap(({ steps, results }) => [steps, results]);
+    log.info("worker.started", { pool, concurrency, handlers, endpoints });
     this.#thread = new SessionThread({
       terms: { workerId, pool, version, handlers, capacity: concurrency },
       orchestrators,
