@@ -3,8 +3,8 @@
  * left that waits for a person (a step in doubt, or steps behind a failed one). `failed`: nothing is left to do, and
  * something failed. Decided by counts, never by a walk over the steps.
  */
-import type { TaskStatus } from "../domain/states.ts";
-import { isFinalTask } from "../domain/states.ts";
+import { planName } from "../domain/plan.ts";
+import { isFinalTask, type TaskStatus } from "../domain/states.ts";
 import type { Task } from "../domain/task.ts";
 import type { World } from "../memory.ts";
 import type { Turn } from "../turn.ts";
@@ -44,5 +44,5 @@ function settleTask(world: World, turn: Turn, task: Task, status: TaskStatus): v
   moveTask(turn, task, status, { ...byEngine, reason }, final ? turn.at : null);
   if (status !== "in_progress") world.metrics.tasks[status]++;
   if (final) forgetTask(world, task);
-  world.log.info("task.settled", { task: task.id, template: task.plan.template.name, status, reason });
+  world.log.info("task.settled", { task: task.id, template: planName(task.plan.template), status, reason });
 }
