@@ -36,7 +36,7 @@ export class Faults implements StoreFaults {
     this.#several("orchestrator_freezes", 2, () => orchestrator.freeze(pick(random, [300, 3_000, 20_000])));
     this.#several("worker_crashes", 4, () => worker().kill());
     this.#several("worker_restarts", 3, () => worker().leave());
-    this.#several("worker_freezes", 3, () => worker().freeze(pick(random, [300, 3_000, 12_000])));
+    this.#several("worker_freezes", 3, () => worker().freeze(this.#outageMs()));
     this.#several("partitions", 3, () =>
       network.cut({
         worker: worker().plan.name,
@@ -78,6 +78,12 @@ export class Faults implements StoreFaults {
     if (this.#calm || !process.alive || !this.#has("crashes_at_sends") || !chance(this.#random, 0.01)) return;
     this.#ports.trace.add(this.#ports.kernel.now, process.name, "dies before it sends");
     process.kill();
+  }
+
+  /** Around the bounds of silence, grace and timeouts it matters how long one lasts. */
+  #outageMs(): number {
+    const random = this.#random;
+    return pick(random, [between(random, 300, 4_000), between(random, 5_000, 6_500), 12_000]);
   }
 
   #several(fault: FaultName, most: number, happen: () => void): void {

@@ -216,9 +216,13 @@ export class Judge {
   }
 
   /** The worker is told that it may forget these. */
-  acknowledged(leaseIds: readonly string[]): void {
+  acknowledged(worker: RosterWorker | undefined, leaseIds: readonly string[]): void {
     this.check(() => {
-      for (const leaseId of leaseIds) this.#checkAck(leaseId);
+      for (const leaseId of leaseIds) {
+        this.#checkAck(leaseId);
+        const taken = worker?.revokedLeases.has(leaseId) === true;
+        must("slots-come-back", !taken, () => `${leaseId} is acknowledged and keeps a slot of ${worker!.info.key}`);
+      }
     });
   }
 

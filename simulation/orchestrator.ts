@@ -228,17 +228,15 @@ export class Orchestrator {
   #watched(worker: WorkerInfo, engine: Engine): WorkerInfo {
     const { judge } = this.#ports;
     const { executor } = worker;
+    const inRoster = (key: string) => engine.workers().find(({ info }) => info.key === key);
     const watched: Executor = {
       kind: executor.kind,
       dispatch: (key, batch) => {
-        judge.dispatched(
-          engine.workers().find(({ info }) => info.key === key),
-          batch,
-        );
+        judge.dispatched(inRoster(key), batch);
         executor.dispatch(key, batch);
       },
       acknowledge: (key, leaseIds) => {
-        judge.acknowledged(leaseIds);
+        judge.acknowledged(inRoster(key), leaseIds);
         executor.acknowledge(key, leaseIds);
       },
       acknowledgeTimeouts: (key, leaseIds) => executor.acknowledgeTimeouts(key, leaseIds),
