@@ -231,6 +231,7 @@ test("messages of sessions, both ways", () => {
     epoch: id,
     last_seq: natural,
     progress: fc.array(fc.record({ lease_id: id, progress: rawJson }), { maxLength: 3 }),
+    checkpoints: fc.array(fc.record({ lease_id: id, seq: positive, cursor: rawJson }), { maxLength: 3 }),
   });
   const reject = fc.record({
     type: fc.constant("reject" as const),
@@ -242,18 +243,24 @@ test("messages of sessions, both ways", () => {
   fc.assert(
     fc.property(fc.oneof(hello, heartbeat, reject, bye), (message) => {
       const encoded = Buffer.from(encodeWorkerMessage(message as WorkerMessage));
-      expect(decodeWorkerMessage(encoded)).toEqual(message);
+      const expected = message.type === "heartbeat" ? { ...message, refused: [] } : message;
+      expect(decodeWorkerMessage(encoded)).toEqual(expected);
     }),
   );
 
   const from = { protocol_version: fc.constant("2.0" as const), orchestrator_id: workerId, epoch: id };
-  const limits = { max_message_bytes: positive, max_output_bytes: positive, max_steps_per_batch: positive };
+  const limits = {
+    max_message_bytes: positive,
+    max_output_bytes: positive,
+    max_steps_per_batch: positive,
+    max_checkpoint_bytes: positive,
+  };
   const control = fc.oneof(
     fc.record({
       type: fc.constant("welcome" as const),
       ...from,
       version: fc.constant("2.0" as const),
-      codec: fc.constant("json" as const),
+      codec: fc.constantFrom("json" as const, "msgpack" as const),
       heartbeat_ms: fc.integer({ min: 1, max: 60_000 }),
       limits: fc.record(limits),
     }),
@@ -262,6 +269,19 @@ test("messages of sessions, both ways", () => {
       ...from,
       lease_ids: lists.leases,
       timeout_ids: lists.leases,
+    }),
+    fc.record({
+      type: fc.constant("checkpoint_ack" as const),
+      ...from,
+      checkpoints: fc.array(
+        fc.record(
+          { lease_id: id, seq: positive, refused: id.filter((code) => code.length <= 64) },
+          { requiredKeys: ["lease_id", "seq"] },
+        ),
+        {
+          maxLength: 3,
+        },
+      ),
     }),
     fc.record({ type: fc.constant("ping" as const), ...from }),
     fc.record({ type: fc.constantFrom("rehello" as const, "drain" as const), ...from, reason: text }),

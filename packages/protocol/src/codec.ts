@@ -16,4 +16,10 @@ export { decodeControl, decodeOrchestratorMessage, encodeControl } from "./codec
 export { topicOf } from "./codec/frame.ts";
 export type { RefusedItem } from "./codec/refused-item.ts";
 export { type DecodedResults, decodeResults, encodeResults } from "./codec/results.ts";
-export { decodeWorkerMessage, encodeWorkerMessage } from "./codec/worker-message.ts";
+export {
+  type DecodedHeartbeat,
+  type DecodedWorkerMessage,
+  decodeWorkerMessage,
+  encodeWorkerMessage,
+  type RefusedCheckpoint,
+} from "./codec/worker-message.ts";

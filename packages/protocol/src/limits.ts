@@ -7,6 +7,8 @@ export interface CodecLimits {
   readonly outputBytes: number;
   /** One `progress`. */
   readonly progressBytes: number;
+  /** One `cursor` of a checkpoint. */
+  readonly checkpointBytes: number;
   readonly resultsPerMessage: number;
   readonly stepsPerBatch: number;
   /** Names in one `hello`. */
@@ -21,6 +23,7 @@ export const defaultLimits: CodecLimits = {
   messageBytes: 16 * 1024 * 1024,
   outputBytes: 4 * 1024 * 1024,
   progressBytes: 64 * 1024,
+  checkpointBytes: 64 * 1024,
   resultsPerMessage: 1000,
   stepsPerBatch: 1000,
   handlers: 1000,

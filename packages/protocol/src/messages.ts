@@ -1,12 +1,16 @@
 /**
  * The messages of protocol 1.0 (the seed's, as printed) and 2.0, as TypeScript types with the names of the wire.
  * `protocol/spec.md` is normative; `codec.ts` is the only place that makes these from bytes or bytes from these.
- * Payloads (`handler_config`, `task_context`, `previous_results`, `output`, `error`, `progress`) are opaque: on the
- * orchestrator's side they stay JSON text and are cut from and joined into messages unchanged.
+ * Payloads (`handler_config`, `task_context`, `previous_results`, `output`, `error`, `progress`, `cursor`, `checkpoint`)
+ * are opaque: on the orchestrator's side they stay JSON text and are cut from and joined into messages unchanged.
  */
 
 export const protocolVersions = ["1.0", "2.0"] as const;
 export type ProtocolVersion = (typeof protocolVersions)[number];
+
+/** How a session's messages are written: what `hello.codecs` offers and `welcome.codec` chooses. */
+export const codecs = ["json", "msgpack"] as const;
+export type Codec = (typeof codecs)[number];
 
 /** JSON text of a value, exactly as it came. */
 export type RawJson = string;
@@ -35,6 +39,8 @@ export interface StepMetadata {
   readonly idempotency_key?: string;
   readonly task_uuid?: string;
   readonly traceparent?: string;
+  /** The cursor that an earlier attempt saved; absent when there is none. */
+  readonly checkpoint?: RawJson;
 }
 
 export interface BatchStep {
@@ -61,6 +67,7 @@ export interface Limits {
   readonly max_message_bytes: number;
   readonly max_output_bytes: number;
   readonly max_steps_per_batch: number;
+  readonly max_checkpoint_bytes: number;
 }
 
 /** Every control message of the orchestrator names itself and its epoch (one per start). */
@@ -72,7 +79,7 @@ interface FromOrchestrator {
 export interface WelcomeMessage extends FromOrchestrator {
   readonly type: "welcome";
   readonly version: ProtocolVersion;
-  readonly codec: "json";
+  readonly codec: Codec;
   readonly heartbeat_ms: number;
   readonly limits: Limits;
 }
@@ -83,6 +90,18 @@ export interface ResultAckMessage extends FromOrchestrator {
   /** Of these it may forget that they timed out, and nothing else: an answer is not acknowledged by this. */
   readonly timeout_ids?: readonly string[];
 }
+/** What became of cursors: kept, or `refused` with a code. Settles all of the lease up to `seq` (spec R-80). */
+export interface CheckpointAckMessage extends FromOrchestrator {
+  readonly type: "checkpoint_ack";
+  readonly checkpoints: readonly SettledCheckpoint[];
+}
+
+export interface SettledCheckpoint {
+  readonly lease_id: string;
+  readonly seq: number;
+  readonly refused?: string;
+}
+
 export interface PingMessage extends FromOrchestrator {
   readonly type: "ping";
 }
@@ -109,6 +128,7 @@ export interface RefuseMessage extends FromOrchestrator {
 export type ControlMessage =
   | WelcomeMessage
   | ResultAckMessage
+  | CheckpointAckMessage
   | PingMessage
   | RehelloMessage
   | CancelMessage
@@ -145,6 +165,15 @@ export interface HeartbeatMessage {
   readonly leases: readonly string[];
   readonly capacity: number;
   readonly progress: readonly { readonly lease_id: string; readonly progress: RawJson }[];
+  /** Cursors that no `checkpoint_ack` has settled. */
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+export interface Checkpoint {
+  readonly lease_id: string;
+  /** Numbers the cursors of a lease, from 1. */
+  readonly seq: number;
+  readonly cursor: RawJson;
 }
 export interface RejectMessage {
   readonly type: "reject";

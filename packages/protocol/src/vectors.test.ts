@@ -53,7 +53,8 @@ describe("reject", () => {
 
 test("every clause that a vector names is defined in the specification, once", () => {
   const defined = [...spec.matchAll(/\*\*\[(R-\d+)\]\*\*/g)].map((match) => match[1]!);
-  expect(defined).toEqual(defined.map((_, index) => `R-${index + 1}`));
+  const numbers = defined.map((clause) => Number(clause.slice(2))).sort((a, b) => a - b);
+  expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   const named = new Set([...accepted, ...rejected].flatMap(({ vector }) => vector.clauses));
   expect([...named].filter((clause) => !defined.includes(clause))).toEqual([]);
   const referred = [...spec.matchAll(/\[(R-\d+)\]/g)].map((match) => match[1]!);

@@ -333,7 +333,12 @@ describe("messages that are lost, doubled or wrong", () => {
   });
 
   test("results of a batch that would be too large together are sent apart", async () => {
-    orchestrator.script.limits = { max_message_bytes: 100_000, max_output_bytes: 60_000, max_steps_per_batch: 10 };
+    orchestrator.script.limits = {
+      max_message_bytes: 100_000,
+      max_output_bytes: 60_000,
+      max_steps_per_batch: 10,
+      max_checkpoint_bytes: 65_536,
+    };
     worker.handle("large", () => "x".repeat(59_000));
     const { leases } = orchestrator.sendBatch(await connect(), [{ handler: "large" }, { handler: "large" }]);
     await orchestrator.results(leases);

@@ -3,7 +3,7 @@
  * and all the rest, which is said again anyway if it is lost.
  */
 import type { Batch } from "@tasker/engine";
-import { type ControlMessage, encodeBatch, encodeControl } from "@tasker/protocol";
+import { type ControlMessage, defaultLimits, encodeBatch, encodeControl } from "@tasker/protocol";
 import type { Complaints } from "./complaints.ts";
 import type { ZeromqConfig } from "./config.ts";
 import { countOne, type ZeromqCounters } from "./counters.ts";
@@ -138,6 +138,7 @@ export class SessionSpeaker {
       limits: {
         max_message_bytes: limits.maxMessageBytes,
         max_output_bytes: limits.maxOutputBytes,
+        max_checkpoint_bytes: defaultLimits.checkpointBytes,
         max_steps_per_batch: limits.maxStepsPerBatch,
       },
     });

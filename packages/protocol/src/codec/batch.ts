@@ -45,6 +45,8 @@ export interface OutgoingStep {
   readonly timeoutMs: number;
   readonly idempotencyKey: string;
   readonly taskUuid: string;
+  /** The cursor that an earlier attempt saved; null when there is none. */
+  readonly checkpoint?: RawJson | null;
 }
 
 export interface OutgoingBatch {
@@ -65,7 +67,7 @@ export function encodeBatch(batch: OutgoingBatch, session: string, seq: number):
   let steps = "";
   for (const step of batch.steps) {
     const separator = steps === "" ? "" : ",";
-    steps += `${separator}${encodePayloads(step)},"metadata":{"attempt":${step.attempt},${encodeBounds(step)},"lease_id":${quote(step.leaseId)},"idempotency_key":${quote(step.idempotencyKey)},"task_uuid":${quote(step.taskUuid)}}}`;
+    steps += `${separator}${encodePayloads(step)},"metadata":{"attempt":${step.attempt},${encodeBounds(step)},"lease_id":${quote(step.leaseId)},"idempotency_key":${quote(step.idempotencyKey)},"task_uuid":${quote(step.taskUuid)}${encodeCheckpoint(step)}}}`;
   }
   return `${sessionTopic(session)}{"batch_id":${quote(batch.batchId)},"protocol_version":"2.0","type":"batch","seq":${seq},"steps":[${steps}]}`;
 }
@@ -82,6 +84,10 @@ export function encodePlainBatch(batch: OutgoingBatch): string {
 
 function encodePayloads(step: OutgoingStep): string {
   return `{"step_id":${step.stepId},"task_id":${step.taskId},${step.staticJson},"task_context":${step.context},"previous_results":${step.previousResults}`;
+}
+
+function encodeCheckpoint({ checkpoint }: OutgoingStep): string {
+  return checkpoint == null ? "" : `,"checkpoint":${checkpoint}`;
 }
 
 function encodeBounds(step: OutgoingStep): string {
@@ -154,18 +160,21 @@ function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): De
 
 function readStep(value: unknown, version: ProtocolVersion, payloads: CutPayloads): DecodedStep {
   const step = readObject(value, "");
+  const { handler_config, task_context, previous_results } = payloads;
   return {
     step_id: readInteger(step.step_id, "step_id", 1),
     task_id: readInteger(step.task_id, "task_id", 1),
     step_name: readName(step.step_name, "step_name", handlerRule),
     handler_class: readName(step.handler_class, "handler_class", handlerRule),
-    ...payloads,
+    handler_config,
+    task_context,
+    previous_results,
     values: {
-      handler_config: exactObject(step.handler_config, "handler_config", payloads.handler_config),
-      task_context: exactObject(step.task_context, "task_context", payloads.task_context),
-      previous_results: exactObject(step.previous_results, "previous_results", payloads.previous_results),
+      handler_config: exactObject(step.handler_config, "handler_config", handler_config),
+      task_context: exactObject(step.task_context, "task_context", task_context),
+      previous_results: exactObject(step.previous_results, "previous_results", previous_results),
     },
-    metadata: readMetadata(step.metadata, version),
+    metadata: readMetadata(step.metadata, version, payloads.checkpoint),
   };
 }
 
@@ -175,7 +184,7 @@ function exactObject(value: unknown, path: string, text: RawJson): JsonObject {
   return mayHoldBigInteger(text) ? (parseLossless(text) as JsonObject) : object;
 }
 
-function readMetadata(value: unknown, version: ProtocolVersion): StepMetadata {
+function readMetadata(value: unknown, version: ProtocolVersion, checkpoint: RawJson): StepMetadata {
   const from = readObject(value, "metadata");
   const bounds = {
     attempt: readInteger(from.attempt, "metadata.attempt", version === "1.0" ? 0 : 1),
@@ -183,23 +192,31 @@ function readMetadata(value: unknown, version: ProtocolVersion): StepMetadata {
     timeout_ms: readInteger(from.timeout_ms, "metadata.timeout_ms", 1),
   };
   if (version === "1.0") return bounds;
-  const metadata = {
+  const metadata: { -readonly [K in keyof StepMetadata]: StepMetadata[K] } = {
     ...bounds,
     lease_id: readName(from.lease_id, "metadata.lease_id", idRule),
     idempotency_key: readText(from.idempotency_key, "metadata.idempotency_key"),
     task_uuid: readName(from.task_uuid, "metadata.task_uuid", idRule),
   };
-  if (isAbsent(from.traceparent)) return metadata;
-  return { ...metadata, traceparent: readName(from.traceparent, "metadata.traceparent", idRule) };
+  if (!isAbsent(from.traceparent)) metadata.traceparent = readName(from.traceparent, "metadata.traceparent", idRule);
+  // No limit here: the orchestrator took it, and knows what it allows.
+  if (!isAbsent(from.checkpoint)) metadata.checkpoint = checkpoint;
+  return metadata;
 }
 
 interface CutPayloads {
   handler_config: RawJson;
   task_context: RawJson;
   previous_results: RawJson;
+  checkpoint: RawJson;
 }
 
-const nothingCut: CutPayloads = { handler_config: "null", task_context: "null", previous_results: "null" };
+const nothingCut: CutPayloads = {
+  handler_config: "null",
+  task_context: "null",
+  previous_results: "null",
+  checkpoint: "null",
+};
 
 /** The payloads of every step, in order. Of duplicate keys the last one counts. */
 function cutPayloads(text: string): CutPayloads[] {
@@ -227,7 +244,21 @@ function cutStep(cursor: RawCursor): CutPayloads {
     if (cursor.keyIs("handler_config")) payloads.handler_config = cursor.take();
     else if (cursor.keyIs("task_context")) payloads.task_context = cursor.take();
     else if (cursor.keyIs("previous_results")) payloads.previous_results = cursor.take();
+    else if (cursor.keyIs("metadata")) payloads.checkpoint = cutCheckpoint(cursor);
     else cursor.skip();
   }
   return payloads;
+}
+
+function cutCheckpoint(cursor: RawCursor): RawJson {
+  let checkpoint = "null";
+  if (!cursor.enterObject()) {
+    cursor.skip();
+    return checkpoint;
+  }
+  while (cursor.nextMember()) {
+    if (cursor.keyIs("checkpoint")) checkpoint = cursor.take();
+    else cursor.skip();
+  }
+  return checkpoint;
 }

@@ -2,7 +2,9 @@
 import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type CancelMessage,
+  type CheckpointAckMessage,
   type ControlMessage,
+  codecs,
   protocolVersions,
   type ResultAckMessage,
   sessionTopic,
@@ -18,6 +20,7 @@ import {
   type JsonObject,
   maxTextChars,
   readInteger,
+  readList,
   readName,
   readNames,
   readObject,
@@ -28,7 +31,7 @@ import {
 import { readPayload } from "./frame.ts";
 import { readSessionVersion } from "./version.ts";
 
-const types = ["welcome", "result_ack", "ping", "rehello", "cancel", "drain", "refuse"];
+const types = ["welcome", "result_ack", "checkpoint_ack", "ping", "rehello", "cancel", "drain", "refuse"];
 const maxHeartbeatMs = 60_000;
 
 /** A frame for one session. A `reason` or `detail` that is longer than a worker takes is shortened. */
@@ -80,6 +83,8 @@ function readControl(value: JsonObject, limits: CodecLimits): ControlMessage {
           ? []
           : readNames(value.timeout_ids, "timeout_ids", idRule, limits.leases),
       };
+    case "checkpoint_ack":
+      return { type, ...from, checkpoints: readSettled(value.checkpoints, limits) };
     case "ping":
       return { type, ...from };
     case "rehello":
@@ -100,16 +105,32 @@ function readLeases(value: JsonObject, limits: CodecLimits): (ResultAckMessage |
   return readNames(value.lease_ids, "lease_ids", idRule, limits.leases);
 }
 
+function readSettled(value: unknown, limits: CodecLimits): CheckpointAckMessage["checkpoints"] {
+  return readList(value, "checkpoints", limits.leases).map((item, index) => {
+    const path = `checkpoints[${index}]`;
+    const from = readObject(item, path);
+    const settled = {
+      lease_id: readName(from.lease_id, `${path}.lease_id`, idRule),
+      seq: readInteger(from.seq, `${path}.seq`, 1),
+    };
+    if (isAbsent(from.refused)) return settled;
+    return { ...settled, refused: readName(from.refused, `${path}.refused`, codeRule) };
+  });
+}
+
 function readWelcome(value: JsonObject): Pick<WelcomeMessage, "version" | "codec" | "heartbeat_ms" | "limits"> {
   const limits = readObject(value.limits, "limits");
   return {
     version: readOneOf(value.version, "version", protocolVersions),
-    codec: readOneOf(value.codec, "codec", ["json"]),
+    codec: readOneOf(value.codec, "codec", codecs),
     heartbeat_ms: readInteger(value.heartbeat_ms, "heartbeat_ms", 1, maxHeartbeatMs),
     limits: {
       max_message_bytes: readInteger(limits.max_message_bytes, "limits.max_message_bytes", 1),
       max_output_bytes: readInteger(limits.max_output_bytes, "limits.max_output_bytes", 1),
       max_steps_per_batch: readInteger(limits.max_steps_per_batch, "limits.max_steps_per_batch", 1),
+      max_checkpoint_bytes: isAbsent(limits.max_checkpoint_bytes)
+        ? defaultLimits.checkpointBytes
+        : readInteger(limits.max_checkpoint_bytes, "limits.max_checkpoint_bytes", 1),
     },
   };
 }

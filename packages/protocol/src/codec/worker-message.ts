@@ -3,6 +3,7 @@ import { RawCursor } from "@tasker/json";
 import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type ByeMessage,
+  type Checkpoint,
   type HeartbeatMessage,
   type HelloMessage,
   type RawJson,
@@ -18,6 +19,7 @@ import {
   handlerRule,
   idRule,
   isAbsent,
+  isObject,
   type JsonObject,
   poolRule,
   readInteger,
@@ -31,7 +33,20 @@ import {
   workerIdRule,
 } from "./fields.ts";
 import { readPayload } from "./frame.ts";
+import { isId, type RefusedItem } from "./refused-item.ts";
 import { readSessionVersion } from "./version.ts";
+
+/** A checkpoint that is wrong in itself. Its lease is in the error's ids; with `seq` it can be answered. */
+export interface RefusedCheckpoint extends RefusedItem {
+  readonly seq: number | null;
+}
+
+export interface DecodedHeartbeat extends HeartbeatMessage {
+  /** Checkpoints that cannot be used; `checkpoints` holds the others. */
+  readonly refused: readonly RefusedCheckpoint[];
+}
+
+export type DecodedWorkerMessage = Exclude<WorkerMessage, HeartbeatMessage> | DecodedHeartbeat;
 
 const languageChars = 128;
 const versionsOrCodecs = 16;
@@ -41,7 +56,7 @@ const versionsOrCodecs = 16;
  *
  * @throws ProtocolError; its `ids.session` says whom to answer, where that could be read. `unknown_type` is to be ignored.
  */
-export function decodeWorkerMessage(frame: Uint8Array, limits: CodecLimits = defaultLimits): WorkerMessage {
+export function decodeWorkerMessage(frame: Uint8Array, limits: CodecLimits = defaultLimits): DecodedWorkerMessage {
   const { text, value } = readPayload(frame, topics.worker, limits);
   try {
     return readWorkerMessage(text, value, limits);
@@ -51,7 +66,7 @@ export function decodeWorkerMessage(frame: Uint8Array, limits: CodecLimits = def
   }
 }
 
-function readWorkerMessage(text: string, value: JsonObject, limits: CodecLimits): WorkerMessage {
+function readWorkerMessage(text: string, value: JsonObject, limits: CodecLimits): DecodedWorkerMessage {
   const type = readText(value.type, "type");
   readSessionVersion(value.protocol_version);
   switch (type) {
@@ -92,7 +107,7 @@ function readHello(value: JsonObject, limits: CodecLimits): HelloMessage {
   };
 }
 
-function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): HeartbeatMessage {
+function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): DecodedHeartbeat {
   return {
     type: "heartbeat",
     protocol_version: "2.0",
@@ -102,12 +117,13 @@ function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): He
     leases: readNames(value.leases, "leases", idRule, limits.leases),
     capacity: readInteger(value.capacity, "capacity", 0, limits.leases),
     progress: isAbsent(value.progress) ? [] : readProgress(text, value.progress, limits),
+    ...(isAbsent(value.checkpoints) ? noCheckpoints : readCheckpoints(text, value.checkpoints, limits)),
   };
 }
 
 function readProgress(text: string, value: unknown, limits: CodecLimits): HeartbeatMessage["progress"] {
   const reports = readList(value, "progress", limits.leases);
-  const texts = cutProgress(text);
+  const texts = cutPayloads(text, "progress", "progress");
   return reports.map((report, index) => {
     const path = `progress[${index}]`;
     const lease_id = readName(readObject(report, path).lease_id, `${path}.lease_id`, idRule);
@@ -117,32 +133,73 @@ function readProgress(text: string, value: unknown, limits: CodecLimits): Heartb
   });
 }
 
-function cutProgress(text: string): RawJson[] {
+const noCheckpoints = { checkpoints: [], refused: [] };
+
+function readCheckpoints(
+  text: string,
+  value: unknown,
+  limits: CodecLimits,
+): Pick<DecodedHeartbeat, "checkpoints" | "refused"> {
+  const items = readList(value, "checkpoints", limits.leases);
+  const cursors = cutPayloads(text, "checkpoints", "cursor");
+  const checkpoints: Checkpoint[] = [];
+  const refused: RefusedCheckpoint[] = [];
+  for (let index = 0; index < items.length; index++) {
+    try {
+      checkpoints.push(readCheckpoint(items[index], cursors[index]!, limits));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const { leaseId, seq } = readableCheckpointIds(items[index]);
+      refused.push({ index, error: error.within(`checkpoints[${index}]`, { leaseId }), seq });
+    }
+  }
+  return { checkpoints, refused };
+}
+
+function readCheckpoint(value: unknown, cursor: RawJson, limits: CodecLimits): Checkpoint {
+  const item = readObject(value, "");
+  const lease_id = readName(item.lease_id, "lease_id", idRule);
+  const seq = readInteger(item.seq, "seq", 1);
+  checkPayloadSize(cursor, "cursor", limits.checkpointBytes);
+  return { lease_id, seq, cursor };
+}
+
+function readableCheckpointIds(item: unknown): { leaseId: string | null; seq: number | null } {
+  if (!isObject(item)) return { leaseId: null, seq: null };
+  const { lease_id, seq } = item;
+  return {
+    leaseId: isId(lease_id) ? lease_id : null,
+    seq: Number.isSafeInteger(seq) && (seq as number) > 0 ? (seq as number) : null,
+  };
+}
+
+/** The text of one member of every item of one list, `null` where there is none. Of duplicate keys the last counts. */
+function cutPayloads(text: string, list: string, member: string): RawJson[] {
   let texts: RawJson[] = [];
   const cursor = new RawCursor(text);
   cursor.enterObject();
   while (cursor.nextMember()) {
-    if (!cursor.keyIs("progress") || !cursor.enterArray()) {
+    if (!cursor.keyIs(list) || !cursor.enterArray()) {
       cursor.skip();
       continue;
     }
     texts = [];
-    while (cursor.nextElement()) texts.push(cutReport(cursor));
+    while (cursor.nextElement()) texts.push(cutPayload(cursor, member));
   }
   return texts;
 }
 
-function cutReport(cursor: RawCursor): RawJson {
-  let progress = "null";
+function cutPayload(cursor: RawCursor, member: string): RawJson {
+  let payload = "null";
   if (!cursor.enterObject()) {
     cursor.skip();
-    return progress;
+    return payload;
   }
   while (cursor.nextMember()) {
-    if (cursor.keyIs("progress")) progress = cursor.take();
+    if (cursor.keyIs(member)) payload = cursor.take();
     else cursor.skip();
   }
-  return progress;
+  return payload;
 }
 
 function readReject(value: JsonObject, limits: CodecLimits): RejectMessage {
@@ -169,7 +226,7 @@ function readableSession(value: unknown): string | null {
     : null;
 }
 
-/** A frame on `worker`. `progress` texts are joined in as they are: they must be JSON text. */
+/** A frame on `worker`. `progress` and `cursor` texts are joined in as they are: they must be JSON text. */
 export function encodeWorkerMessage(message: WorkerMessage): string {
   return `${topics.worker} ${message.type === "heartbeat" ? encodeHeartbeat(message) : encodeRest(message)}`;
 }
@@ -179,7 +236,11 @@ function encodeRest(message: HelloMessage | RejectMessage | ByeMessage): string 
 }
 
 function encodeHeartbeat(message: HeartbeatMessage): string {
-  const { progress, ...rest } = message;
+  const { progress, checkpoints, ...rest } = message;
   const reports = progress.map((one) => `{"lease_id":${JSON.stringify(one.lease_id)},"progress":${one.progress}}`);
-  return `${JSON.stringify(rest).slice(0, -1)},"progress":[${reports.join(",")}]}`;
+  const saved = checkpoints.map(
+    ({ lease_id, seq, cursor }) => `{"lease_id":${JSON.stringify(lease_id)},"seq":${seq},"cursor":${cursor}}`,
+  );
+  const tail = saved.length === 0 ? "" : `,"checkpoints":[${saved.join(",")}]`;
+  return `${JSON.stringify(rest).slice(0, -1)},"progress":[${reports.join(",")}]${tail}}`;
 }

@@ -19,7 +19,12 @@ import { Session } from "./session.ts";
 const seeds = 60;
 const faultyMs = 40_000;
 const settledMs = 60_000;
-const limits = { max_message_bytes: 1 << 24, max_output_bytes: 1 << 22, max_steps_per_batch: 10 };
+const limits = {
+  max_message_bytes: 1 << 24,
+  max_output_bytes: 1 << 22,
+  max_steps_per_batch: 10,
+  max_checkpoint_bytes: 65_536,
+};
 
 interface Scheduled {
   readonly at: number;

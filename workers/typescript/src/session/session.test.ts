@@ -21,7 +21,12 @@ type Control = ControlMessage extends infer M
     : never
   : never;
 
-const limits = { max_message_bytes: 1 << 24, max_output_bytes: 1 << 22, max_steps_per_batch: 10 };
+const limits = {
+  max_message_bytes: 1 << 24,
+  max_output_bytes: 1 << 22,
+  max_steps_per_batch: 10,
+  max_checkpoint_bytes: 65_536,
+};
 let now: number;
 let session: Session;
 let opened: string[];

@@ -42,6 +42,7 @@ const limitsBeforeWelcome: Limits = {
   max_message_bytes: defaultLimits.messageBytes,
   max_output_bytes: 4 * 1024 * 1024,
   max_steps_per_batch: defaultLimits.stepsPerBatch,
+  max_checkpoint_bytes: defaultLimits.checkpointBytes,
 };
 
 export class Session {
@@ -411,6 +412,7 @@ export class Session {
       leases: [...this.#holdings.leaseIds(), ...this.#outbox.leaseIds()].slice(0, defaultLimits.leases),
       capacity: this.#capacity,
       progress,
+      checkpoints: [],
     });
   }
 

@@ -51,7 +51,12 @@ export class ScriptedOrchestrator {
     welcomes: true,
     acknowledges: true,
     heartbeatMs: 100,
-    limits: { max_message_bytes: 16 * 1024 * 1024, max_output_bytes: 4 * 1024 * 1024, max_steps_per_batch: 10 },
+    limits: {
+      max_message_bytes: 16 * 1024 * 1024,
+      max_output_bytes: 4 * 1024 * 1024,
+      max_steps_per_batch: 10,
+      max_checkpoint_bytes: 65_536,
+    },
   };
   epoch = "e1";
   #publisher: XPublisher | null = null;

@@ -251,6 +251,7 @@ export function buildHeartbeat(session: string, epoch: string): HeartbeatMessage
     leases: [],
     capacity: 20,
     progress: [],
+    checkpoints: [],
   };
 }
 
