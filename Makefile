@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup demo test check bench simulate simulate-mutations dev clean
+.PHONY: help setup demo test check bench simulate simulate-mutations fuzz dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ simulate: setup ## Run 1,000 random worlds with faults; SEEDS=n other than that,
 
 simulate-mutations: setup ## Prove that the simulation finds deliberate bugs (takes some minutes)
 	$(NODE) simulation/run-mutations.ts
+
+fuzz: setup ## Send 1,000,000 hostile messages to codec and session machines; MESSAGES=n other than that, SEED=n one round
+	$(NODE) fuzz/run.ts
 
 dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples

@@ -10,6 +10,7 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "tests/**/*.test.ts",
       "simulation/*.test.ts",
+      "fuzz/*.test.ts",
     ],
     pool: "forks",
     testTimeout: 30_000,

@@ -22,6 +22,7 @@ const allowed: Record<string, readonly string[]> = {
   "apps/cli": ["@tasker/json", "@tasker/templates", "@tasker/server", "@tasker/engine"],
   bench: ["@tasker/*"],
   simulation: ["@tasker/*"],
+  fuzz: ["@tasker/*"],
   tests: ["@tasker/*"],
 };
 const alsoInTests = ["@tasker/testkit", "@tasker/store", "@tasker/json"];

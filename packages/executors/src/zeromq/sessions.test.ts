@@ -267,6 +267,20 @@ describe("one worker id, two sessions", () => {
     expect(kinds(roster)).toEqual([`joined ${rebuilt}`, `lost ${session} superseded`]);
   });
 
+  test("a session that shows itself deaf while another waits for its place says nothing more once it has lost it", () => {
+    const roster = joined();
+    roster.dispatch(session, "batch_1");
+    roster.pass(3_000, () => roster.heartbeat(session, { last_seq: 1 }));
+    roster.dispatch(session, "batch_2");
+    roster.pass(2_900, () => roster.heartbeat(session, { last_seq: 1, leases: ["batch_1.1"] }));
+    roster.subscribe(`@${rebuilt} `);
+    roster.hello(rebuilt);
+    roster.takeEvents();
+    roster.pass(200);
+    roster.heartbeat(session, { last_seq: 1, capacity: 3 });
+    expect(kinds(roster)).toEqual([`joined ${rebuilt}`, `lost ${session} superseded`]);
+  });
+
   test("a challenger that leaves again changes nothing", () => {
     const roster = joined();
     roster.subscribe(`@${rebuilt} `);

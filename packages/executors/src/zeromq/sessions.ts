@@ -118,6 +118,8 @@ export class Sessions {
     }
     this.#hear(session);
     this.#compareLeases(session, message);
+    // What it says may show that it is suspect, and another session that waits for its place has it by now.
+    if (session.hello === null) return;
     if (message.capacity !== session.capacity) {
       session.capacity = message.capacity;
       this.#ports.events.workerChanged(session.key, { capacity: message.capacity });
@@ -135,6 +137,7 @@ export class Sessions {
       session.draining = true;
       this.#review(session);
     }
+    if (session.hello === null) return;
     this.#ports.events.leasesRejected(session.key, message.lease_ids, message.reason);
   }
 
@@ -154,7 +157,7 @@ export class Sessions {
     const session = this.#sessions.get(key);
     if (session === undefined || session.hello === null) return false;
     this.#hear(session);
-    return true;
+    return this.#sessions.get(key)?.hello != null;
   }
 
   #hear(session: Session): void {
@@ -168,6 +171,7 @@ export class Sessions {
     if (undelivered.length > 0) {
       session.deaf = true;
       this.#review(session);
+      if (session.hello === null) return;
     }
     // With every heartbeat until it says hello: the question may be lost, as the batch was.
     if (session.deaf) this.#speaker.say(session, { type: "rehello", reason: "unconfirmed_batch" });

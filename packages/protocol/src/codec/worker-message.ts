@@ -51,6 +51,9 @@ export type DecodedWorkerMessage = Exclude<WorkerMessage, HeartbeatMessage> | De
 const languageChars = 128;
 const versionsOrCodecs = 16;
 
+/** The orchestrator counts on from it: whatever a peer says, there is room up to 2^53. */
+const highestLastSeq = 2 ** 52;
+
 /**
  * Reads a frame on `worker`.
  *
@@ -113,7 +116,7 @@ function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): De
     protocol_version: "2.0",
     session: readName(value.session, "session", sessionRule),
     epoch: readName(value.epoch, "epoch", idRule),
-    last_seq: readInteger(value.last_seq, "last_seq", 0),
+    last_seq: readInteger(value.last_seq, "last_seq", 0, highestLastSeq),
     leases: readNames(value.leases, "leases", idRule, limits.leases),
     capacity: readInteger(value.capacity, "capacity", 0, limits.leases),
     progress: isAbsent(value.progress) ? [] : readProgress(text, value.progress, limits),
