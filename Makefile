@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup demo test check bench simulate simulate-mutations fuzz dev clean
+.PHONY: help setup toolchains demo test check bench simulate simulate-mutations fuzz dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,14 +20,17 @@ node_modules/.ready: package.json package-lock.json
 	@$(NODE) -e 'if (+process.versions.node.split(".")[0] < 24) { console.error("the project Node is " + process.version + ", 24 is needed: is the install script of the package `node` allowed?"); process.exit(1); }'
 	@touch $@
 
-demo: setup ## Run the order fulfilment and a scientific workflow through real workers
+toolchains: setup ## Install what the workers' other languages need (apt packages when root on Debian)
+	$(NODE) scripts/set-up-languages.ts
+
+demo: toolchains ## Run the order fulfilment and a scientific workflow through real workers
 	$(NODE) examples/demo.ts
 
-test: setup ## Run every test there is
-	$(NODE) scripts/run-tests.ts
+test: toolchains ## Run every test there is; SUITE=python only one language's
+	$(NODE) scripts/run-tests.ts $(SUITE)
 
-check: setup ## Types, lint, format, import directions, unused code
-	npm run --silent check
+check: toolchains ## Types, lint, format, import directions, unused code
+	$(NODE) scripts/run-checks.ts
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
 	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO))
@@ -45,4 +48,4 @@ dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples
 
 clean: ## Remove what was installed and made
-	rm -rf node_modules .tasker bench/results
+	rm -rf node_modules .tasker bench/results workers/python/.venv

@@ -1,0 +1,6 @@
+/** The languages of the repository, in the order in which they are set up, checked and tested. */
+import type { Language } from "./language.ts";
+import { python } from "./python.ts";
+import { typescript } from "./typescript.ts";
+
+export const languages: readonly Language[] = [typescript, python];
