@@ -33,7 +33,7 @@ check: toolchains ## Types, lint, format, import directions, unused code
 	$(NODE) scripts/run-checks.ts
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
-	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO))
+	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STORE),--store $(STORE)) $(if $(DOCS),--docs)
 
 simulate: setup ## Run 1,000 random worlds with faults; SEEDS=n other than that, SEED=n one of them line by line
 	$(NODE) simulation/run.ts

@@ -1,82 +1,116 @@
 /**
- * Measures Tasker beside the bare pipeline, in one run and in turns, so that both see the same machine. Prints a table and
- * writes `bench/results/latest.json`. Figures of different runs do not compare; the ratios do.
+ * `make bench`: Tasker beside the bare pipeline, in one run and in turns, so that both see the same machine. Prints a table
+ * and writes `bench/results/`. Figures of different runs do not compare; the ratios do.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runBarePipeline } from "./bare/pipeline.ts";
-import { type Measurement, stepsPerSecond } from "./measurement.ts";
-import { type Scenario, scenarios } from "./scenarios.ts";
-import { runTasker } from "./tasker/pipeline.ts";
+import { type Measurement, median, ratioOf } from "./measurement.ts";
+import { writePage } from "./report/page.ts";
+import { type Report, type Row, type ScaleRow, saveReport, thisMachine } from "./report/report.ts";
+import { printReport, printRow, printScale } from "./report/table.ts";
+import type { Order, SystemName } from "./run-one.ts";
+import { type Scale, type Scenario, scales, scenarios } from "./scenarios.ts";
+import { storeNames } from "./stores.ts";
 
-interface Row {
-  readonly scenario: Scenario;
-  readonly bare: Measurement;
-  readonly tasker: Measurement;
-  /** Throughput: Tasker's share of the bare pipeline's. Latency: how many times the bare pipeline's p50. */
-  readonly ratio: number;
+const { values: flags } = parseArgs({
+  options: {
+    scenario: { type: "string", default: "" },
+    rounds: { type: "string", default: "3" },
+    store: { type: "string", default: "sqlite" },
+    /** Writes the figures into docs/benchmarks.md. */
+    docs: { type: "boolean", default: false },
+  },
+});
+const rounds = Number(flags.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds ${flags.rounds}: expected a whole number from 1 on`);
+if (!storeNames.includes(flags.store)) fail(`--store ${flags.store}: expected one of ${storeNames.join(", ")}`);
+
+/** A prefix of names; without one all but the scaling set, which takes longer. */
+const chosen = scenarios.filter(({ name }) => name.startsWith(flags.scenario));
+const chosenScales = flags.scenario === "" ? [] : scales.filter(({ name }) => name.startsWith(flags.scenario));
+if (chosen.length + chosenScales.length === 0) {
+  fail(
+    `no scenario begins with ${flags.scenario}; there are ${[...scenarios, ...scales].map(({ name }) => name).join(", ")}`,
+  );
+}
+if (flags.docs && chosen.length < scenarios.length && chosenScales.length < scales.length) {
+  fail("--docs needs a whole set: run all scenarios, or `--scenario scaling`");
 }
 
-const { values } = parseArgs({ options: { scenario: { type: "string" }, rounds: { type: "string", default: "3" } } });
-const chosen = scenarios.filter(({ name }) => values.scenario === undefined || name === values.scenario);
-if (chosen.length === 0) {
-  console.error(`no scenario is named ${values.scenario}; there are ${scenarios.map(({ name }) => name).join(", ")}`);
-  process.exit(2);
-}
-
+const began = performance.now();
 const rows: Row[] = [];
-for (const scenario of chosen) rows.push(await measure(scenario, Number(values.rounds)));
-print(rows);
-save(rows);
-process.exit(0);
+for (const scenario of chosen) {
+  rows.push(await measure(scenario));
+  printRow(rows.at(-1)!);
+}
+const scaleRows: ScaleRow[] = [];
+for (const scale of chosenScales) {
+  scaleRows.push(await measureScale(scale));
+  printScale(scaleRows.at(-1)!);
+}
+const report: Report = {
+  at: new Date().toISOString(),
+  machine: thisMachine(),
+  store: flags.store,
+  rounds,
+  rows,
+  scaleRows,
+};
+printReport(report, (performance.now() - began) / 1000);
+saveReport(report);
+if (flags.docs) writePage(report);
 
-/** The median of some rounds, bare pipeline and Tasker in turns. */
-async function measure(scenario: Scenario, rounds: number): Promise<Row> {
+/** Some rounds, bare pipeline and Tasker in turns; the row is the round with the median ratio. */
+async function measure(scenario: Scenario): Promise<Row> {
   const pairs: Row[] = [];
+  const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const bare = await runBarePipeline(scenario);
-    const tasker = await runTasker(scenario);
-    pairs.push({ scenario, bare, tasker, ratio: ratioOf(scenario, bare, tasker) });
+    const { bare, tasker } = await inTurns(round, {
+      bare: () => runOne("bare", scenario),
+      tasker: () => runOne("tasker", scenario),
+    });
+    ratios.push(ratioOf(scenario, bare, tasker));
+    pairs.push({ scenario, bare, tasker, ratio: ratios.at(-1)!, ratios });
   }
-  pairs.sort((a, b) => a.ratio - b.ratio);
-  return pairs[Math.floor(pairs.length / 2)]!;
+  const middle = median(ratios);
+  return pairs.find(({ ratio }) => ratio === middle)!;
 }
 
-function ratioOf(scenario: Scenario, bare: Measurement, tasker: Measurement): number {
-  return scenario.measures === "latency"
-    ? tasker.taskMs.p50 / bare.taskMs.p50
-    : stepsPerSecond(tasker) / stepsPerSecond(bare);
-}
-
-function print(results: readonly Row[]): void {
-  console.log(`${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Node ${process.version}\n`);
-  const head = ["scenario", "", "steps/s", "task p50 ms", "p90", "p99", "max", "CPU us/step", "ratio"];
-  const lines = [head];
-  for (const { scenario, bare, tasker, ratio } of results) {
-    lines.push(line(scenario.name, "bare pipeline", bare, ""), line("", "tasker", tasker, ratio.toFixed(2)));
+/** Every round the other one first: what a machine does slowly does not favour one of them. */
+async function inTurns<T>(round: number, runs: Record<"bare" | "tasker", () => Promise<T>>) {
+  if (round % 2 === 0) {
+    const bare = await runs.bare();
+    return { bare, tasker: await runs.tasker() };
   }
-  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));
-  for (const cells of lines)
-    console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  "));
-  console.log(
-    "\nratio: throughput of the bare pipeline that is left (higher is better); for chain-latency, times its p50 (lower is better)",
-  );
+  const tasker = await runs.tasker();
+  return { bare: await runs.bare(), tasker };
 }
 
-function line(name: string, system: string, m: Measurement, ratio: string): string[] {
-  const { p50, p90, p99, max } = m.taskMs;
-  const ms = [p50, p90, p99, max].map((value) => value.toFixed(1));
-  return [name, system, Math.round(stepsPerSecond(m)).toString(), ...ms, m.cpuMicrosPerStep.toFixed(1), ratio];
+/** All points of a scale, round after round. */
+async function measureScale(scale: Scale): Promise<ScaleRow> {
+  const measured: Measurement[][] = scale.points.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { scenario }] of scale.points.entries()) measured[index]!.push(await runOne("tasker", scenario));
+  }
+  return { scale, measured };
 }
 
-function save(results: readonly Row[]): void {
-  const folder = join(import.meta.dirname, "results");
-  mkdirSync(folder, { recursive: true });
-  const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version };
-  writeFileSync(
-    join(folder, "latest.json"),
-    `${JSON.stringify({ at: new Date().toISOString(), machine, results }, null, 2)}\n`,
-  );
+async function runOne(system: SystemName, scenario: Scenario): Promise<Measurement> {
+  const child = fork(join(import.meta.dirname, "run-one.ts"), {
+    execArgv: [...process.execArgv, "--max-old-space-size=8192"],
+  });
+  const order: Order = { system, scenario, store: flags.store };
+  child.send(order);
+  const answer = await Promise.race([once(child, "message"), once(child, "exit")]);
+  if (typeof answer[0] !== "object" || answer[0] === null)
+    fail(`${system}, ${scenario.name}: the run ended with ${answer[0]}`);
+  await once(child, "exit");
+  return answer[0] as Measurement;
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(2);
 }

@@ -1,12 +1,26 @@
-/** What one run of a scenario says. */
+/** What one run of a scenario says, and how the figures of two systems compare. */
+import type { Scenario } from "./scenarios.ts";
 
 export interface Measurement {
+  readonly tasks: number;
   readonly steps: number;
   readonly seconds: number;
-  /** Of whole tasks, from submission to the last result, in milliseconds. */
+  /** Milliseconds of whole tasks, from submission (open loop: from the intended one) to the last result. Of calls, when only submitting. */
   readonly taskMs: Percentiles;
-  /** Of this process and its worker, microseconds a step. */
+  /** Milliseconds from a step's being ready to its result being applied, where tasks run one at a time. */
+  readonly stepMs: Percentiles | null;
+  readonly orchestrator: Cost;
+  readonly worker: Cost;
+  /** Transactions per step, one fsync each. */
+  readonly commitsPerStep: number;
+}
+
+/** Of one side's processes. */
+export interface Cost {
   readonly cpuMicrosPerStep: number;
+  /** Caused to be sent to the disk; null where the system does not tell. */
+  readonly bytesWrittenPerStep: number | null;
+  readonly peakRssBytes: number;
 }
 
 export interface Percentiles {
@@ -22,40 +36,28 @@ export function percentiles(values: readonly number[]): Percentiles {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: sorted[sorted.length - 1] ?? Number.NaN };
 }
 
+export function median(values: readonly number[]): number {
+  return percentiles(values).p50;
+}
+
 export function stepsPerSecond({ steps, seconds }: Measurement): number {
   return steps / seconds;
 }
 
-/**
- * Runs `tasks` tasks, `concurrency` at once. `start` begins one and calls back when its last result is in.
- * @returns milliseconds that each took, and the seconds from the first start to the last end
- */
-export function runTasks(
-  tasks: number,
-  concurrency: number,
-  start: (count: number, ended: (startedAt: number) => void) => void,
-): Promise<{ taskMs: number[]; seconds: number }> {
-  return new Promise((resolve) => {
-    const began = performance.now();
-    const taskMs: number[] = [];
-    let started = 0;
-    const startMore = (count: number) => {
-      const more = Math.min(count, tasks - started);
-      started += more;
-      if (more > 0) start(more, ended);
-    };
-    let owed = 0;
-    const ended = (startedAt: number) => {
-      taskMs.push(performance.now() - startedAt);
-      if (taskMs.length === tasks) resolve({ taskMs, seconds: (performance.now() - began) / 1000 });
-      else if (owed++ === 0) {
-        queueMicrotask(() => {
-          const count = owed;
-          owed = 0;
-          startMore(count);
-        });
-      }
-    };
-    startMore(concurrency);
-  });
+/** CPU of all processes. */
+export function cpuMicrosPerStep({ orchestrator, worker }: Measurement): number {
+  return orchestrator.cpuMicrosPerStep + worker.cpuMicrosPerStep;
+}
+
+/** What the ratio of a scenario compares: throughput (more is better) or the p50 of its tasks (less is better). */
+export function measures({ load }: Scenario): "throughput" | "latency" {
+  const oneByOne = load.kind === "closed" && load.concurrency === 1 && load.tasks >= 100;
+  return load.kind === "open" || oneByOne ? "latency" : "throughput";
+}
+
+/** Tasker's share of the bare pipeline's throughput, or how many times its p50. */
+export function ratioOf(scenario: Scenario, bare: Measurement, tasker: Measurement): number {
+  return measures(scenario) === "latency"
+    ? tasker.taskMs.p50 / bare.taskMs.p50
+    : stepsPerSecond(tasker) / stepsPerSecond(bare);
 }

@@ -1,23 +1,31 @@
 /**
  * The limit: what is left of Tasker without an engine. XPUB and SUB over ipc, one worker process, SQLite with one fsynced
- * commit a round, a row written when a step is sent and again when its result is in. No graph, no leases, no history.
+ * commit a round, a row written when a step is sent and again when its result is in. The order of steps is kept by a counter
+ * for each; requests carry the context and the outputs of the dependencies, as Tasker's do. No leases, no history, no retries.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Subscriber, XPublisher } from "zeromq";
-import { type Measurement, percentiles, runTasks } from "../measurement.ts";
+import { dependentsOf, type Graph, graphOf } from "../graph.ts";
 import { payload, type Scenario } from "../scenarios.ts";
+import type { Place, System } from "../system.ts";
+import { type Usage, usageOf } from "../usage.ts";
 
-const batchSize = 10;
+interface Task {
+  readonly ended: () => void;
+  /** Dependencies that each step still waits for. */
+  readonly open: Uint16Array;
+  /** JSON text, of the steps that others wait for. */
+  readonly outputs: string[];
+  left: number;
+}
 
-interface Chain {
-  readonly startedAt: number;
-  readonly ended: (startedAt: number) => void;
-  done: number;
+interface Step {
+  readonly stepId: number;
+  readonly task: Task;
+  readonly index: number;
 }
 
 interface Item {
@@ -25,108 +33,104 @@ interface Item {
   readonly output: unknown;
 }
 
-export async function runBarePipeline(scenario: Scenario): Promise<Measurement> {
-  const folder = mkdtempSync(join(tmpdir(), "bare-"));
-  const pipeline = await Pipeline.open(folder, scenario);
-  try {
-    await runTasks(Math.max(20, scenario.tasks / 20), scenario.concurrency, pipeline.start);
-    const before = pipeline.cpuMicros();
-    const workerBefore = await pipeline.workerCpu();
-    const { taskMs, seconds } = await runTasks(scenario.tasks, scenario.concurrency, pipeline.start);
-    const steps = scenario.tasks * scenario.chainLength;
-    const cpu = (await pipeline.workerCpu()) - workerBefore + pipeline.cpuMicros() - before;
-    return { steps, seconds, taskMs: percentiles(taskMs), cpuMicrosPerStep: cpu / steps };
-  } finally {
-    await pipeline.close();
-    rmSync(folder, { recursive: true, force: true });
+export async function openBarePipeline(scenario: Scenario, { folder }: Place): Promise<System> {
+  const database = new DatabaseSync(join(folder, "bare.db"));
+  database.exec("pragma journal_mode = wal; pragma synchronous = full");
+  database.exec("create table steps (step_id integer primary key, state text not null, output text) strict");
+  database.exec("create table tasks (task_id integer primary key, context text not null) strict");
+  const steps = new XPublisher({ linger: 0, sendTimeout: 0, sendHighWaterMark: 0 });
+  const results = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
+  results.subscribe("results ");
+  await steps.bind(`ipc://${folder}/steps`);
+  await results.bind(`ipc://${folder}/results`);
+  const workers: ChildProcess[] = [];
+  if (scenario.load.kind !== "submit") {
+    workers.push(fork(join(import.meta.dirname, "worker.ts"), [folder, String(scenario.payloadBytes)]));
+    await steps.receive();
   }
+  return new BarePipeline(scenario, database, steps, results, workers);
 }
 
-class Pipeline {
-  readonly #scenario: Scenario;
-  readonly #database: DatabaseSync;
-  readonly #steps: XPublisher;
-  readonly #results: Subscriber;
-  readonly #worker: ChildProcess;
-  readonly #chains = new Map<number, Chain>();
+class BarePipeline implements System {
+  readonly #batchSize: number;
+  readonly #graph: Graph;
+  readonly #dependents: readonly number[][];
+  readonly #roots: readonly number[];
   readonly #context: string;
+  readonly #database: DatabaseSync;
+  readonly #publisher: XPublisher;
+  readonly #subscriber: Subscriber;
+  readonly #workers: readonly ChildProcess[];
+  readonly #submit: StatementSync;
   readonly #lease: StatementSync;
   readonly #complete: StatementSync;
-  #toSend: number[] = [];
+  readonly #sent = new Map<number, Step>();
+  #toSend: Step[] = [];
   #answered: Item[] = [];
+  #submitted: { readonly count: number; readonly resolve: () => void }[] = [];
   #nextStep = 1;
+  #nextTask = 1;
   #scheduled = false;
+  commits = 0;
+  onStep: (() => void) | null = null;
 
-  private constructor(
+  constructor(
     scenario: Scenario,
     database: DatabaseSync,
-    steps: XPublisher,
-    results: Subscriber,
-    worker: ChildProcess,
+    publisher: XPublisher,
+    subscriber: Subscriber,
+    workers: readonly ChildProcess[],
   ) {
-    this.#scenario = scenario;
-    this.#database = database;
-    this.#steps = steps;
-    this.#results = results;
-    this.#worker = worker;
+    this.#batchSize = scenario.batchSize;
+    this.#graph = graphOf(scenario.shape);
+    this.#dependents = dependentsOf(this.#graph);
+    this.#roots = [...this.#graph.keys()].filter((index) => this.#graph[index]!.length === 0);
     this.#context = payload(scenario.payloadBytes);
+    this.#database = database;
+    this.#publisher = publisher;
+    this.#subscriber = subscriber;
+    this.#workers = workers;
+    this.#submit = database.prepare("insert into tasks values (?, ?)");
     this.#lease = database.prepare("insert into steps values (?, 'in_progress', null)");
     this.#complete = database.prepare(
       "update steps set state = 'completed', output = ? where step_id = ? and state = 'in_progress'",
     );
+    void this.#receive();
   }
 
-  static async open(folder: string, scenario: Scenario): Promise<Pipeline> {
-    const database = new DatabaseSync(join(folder, "bare.db"));
-    database.exec("pragma journal_mode = wal; pragma synchronous = full");
-    database.exec("create table steps (step_id integer primary key, state text not null, output text) strict");
-    const steps = new XPublisher({ linger: 0, sendTimeout: 0, sendHighWaterMark: 0 });
-    const results = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
-    results.subscribe("results ");
-    await steps.bind(`ipc://${folder}/steps`);
-    await results.bind(`ipc://${folder}/results`);
-    const worker = fork(join(import.meta.dirname, "worker.ts"), [folder, String(scenario.payloadBytes)]);
-    await steps.receive();
-    const pipeline = new Pipeline(scenario, database, steps, results, worker);
-    void pipeline.#receive();
-    return pipeline;
-  }
-
-  /** Begins `count` chains; each calls back with its start when its last result is committed. */
-  readonly start = (count: number, ended: (startedAt: number) => void): void => {
-    for (let i = 0; i < count; i++) this.#send({ startedAt: performance.now(), ended, done: 0 });
-  };
-
-  cpuMicros(): number {
-    const { user, system } = process.cpuUsage();
-    return user + system;
-  }
-
-  workerCpu(): Promise<number> {
-    return new Promise((resolve) => {
-      this.#worker.once("message", (micros) => resolve(micros as number));
-      this.#worker.send("cpu");
-    });
-  }
-
-  async close(): Promise<void> {
-    this.#worker.kill("SIGKILL");
-    this.#steps.close();
-    this.#results.close();
-    this.#database.close();
-  }
-
-  #send(chain: Chain): void {
-    const stepId = this.#nextStep++;
-    this.#chains.set(stepId, chain);
-    this.#toSend.push(stepId);
+  start(count: number, ended: () => void): void {
+    for (let i = 0; i < count; i++) {
+      const open = Uint16Array.from(this.#graph, (dependencies) => dependencies.length);
+      const task: Task = { ended, open, outputs: [], left: this.#graph.length };
+      for (const index of this.#roots) this.#send(task, index);
+    }
     this.#schedule();
   }
 
+  submit(count: number): Promise<void> {
+    this.#schedule();
+    return new Promise((resolve) => this.#submitted.push({ count, resolve }));
+  }
+
+  workerUsage(): Promise<Usage> {
+    return usageOf(this.#workers);
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.kill("SIGKILL");
+    this.#publisher.close();
+    this.#subscriber.close();
+    this.#database.close();
+  }
+
+  #send(task: Task, index: number): void {
+    this.#toSend.push({ stepId: this.#nextStep++, task, index });
+  }
+
   async #receive(): Promise<void> {
-    while (!this.#results.closed) {
-      for (let taken = 0; taken === 0 || (taken < 256 && this.#results.readable); taken++) {
-        const frames = await this.#results.receive().catch(() => []);
+    while (!this.#subscriber.closed) {
+      for (let taken = 0; taken === 0 || (taken < 256 && this.#subscriber.readable); taken++) {
+        const frames = await this.#subscriber.receive().catch(() => []);
         if (frames.length > 0) this.#take(frames);
       }
       await nextTurn();
@@ -148,29 +152,47 @@ class Pipeline {
     });
   }
 
-  /** One commit: the results that came in, and the steps that are about to be sent. */
+  /** One commit: the results that came in, the steps that are about to be sent, the tasks that were submitted. */
   #round(): void {
     const answered = this.#answered;
+    const submitted = this.#submitted;
+    const ended: Task[] = [];
     this.#answered = [];
-    const ended: Chain[] = [];
+    this.#submitted = [];
     this.#database.exec("begin immediate");
-    for (const { step_id, output } of answered) {
-      this.#complete.run(JSON.stringify(output), step_id);
-      const chain = this.#chains.get(step_id)!;
-      this.#chains.delete(step_id);
-      if (++chain.done === this.#scenario.chainLength) ended.push(chain);
-      else this.#send(chain);
-    }
+    for (const item of answered) this.#apply(item, ended);
     const sending = this.#toSend;
     this.#toSend = [];
-    for (const stepId of sending) this.#lease.run(stepId);
+    for (const { stepId } of sending) this.#lease.run(stepId);
+    for (const { count } of submitted)
+      for (let i = 0; i < count; i++) this.#submit.run(this.#nextTask++, this.#context);
     this.#database.exec("commit");
-    for (let i = 0; i < sending.length; i += batchSize) this.#publish(sending.slice(i, i + batchSize));
-    for (const chain of ended) chain.ended(chain.startedAt);
+    this.commits++;
+    for (let i = 0; i < sending.length; i += this.#batchSize) this.#publish(sending.slice(i, i + this.#batchSize));
+    if (this.onStep !== null) for (const _ of answered) this.onStep();
+    for (const task of ended) task.ended();
+    for (const { resolve } of submitted) resolve();
   }
 
-  #publish(stepIds: readonly number[]): void {
-    const steps = stepIds.map((id) => `{"step_id":${id},"handler_class":"noop","task_context":${this.#context}}`);
-    void this.#steps.send(`@w1 {"batch_id":"b${stepIds[0]}","steps":[${steps.join(",")}]}`);
+  #apply({ step_id, output }: Item, ended: Task[]): void {
+    const { task, index } = this.#sent.get(step_id)!;
+    const text = JSON.stringify(output);
+    const dependents = this.#dependents[index]!;
+    this.#complete.run(text, step_id);
+    this.#sent.delete(step_id);
+    if (dependents.length > 0) task.outputs[index] = text;
+    for (const dependent of dependents) if (--task.open[dependent]! === 0) this.#send(task, dependent);
+    if (--task.left === 0) ended.push(task);
+  }
+
+  #publish(steps: readonly Step[]): void {
+    for (const step of steps) this.#sent.set(step.stepId, step);
+    const requests = steps.map((step) => this.#request(step)).join(",");
+    void this.#publisher.send(`@w1 {"batch_id":"b${steps[0]!.stepId}","steps":[${requests}]}`);
+  }
+
+  #request({ stepId, task, index }: Step): string {
+    const results = this.#graph[index]!.map((other) => `"step_${other}":${task.outputs[other]}`).join(",");
+    return `{"step_id":${stepId},"handler_class":"noop","task_context":${this.#context},"previous_results":{${results}}}`;
   }
 }

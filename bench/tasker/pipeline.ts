@@ -1,90 +1,131 @@
 /**
- * Tasker as it is: the engine on the embedded store and the ZeroMQ executor, one worker process with the TypeScript SDK.
- * Tasks are submitted to the engine in this process, in bulk where several start at once, as the bare pipeline does.
+ * Tasker as it is: the engine on a store and the ZeroMQ executor, worker processes with the TypeScript SDK. Tasks are
+ * submitted to the engine in this process, in bulk where several start at once, as the bare pipeline does.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine, type SubmitTask } from "@tasker/engine";
 import { defaultZeromqConfig, startZeromqExecutor } from "@tasker/executors";
 import { eventLoopScheduler, machineClock, machineRandom, openLog } from "@tasker/server";
 import { openStore } from "@tasker/store";
-import { loadTemplate } from "@tasker/templates";
-import { type Measurement, percentiles, runTasks } from "../measurement.ts";
 import { payload, type Scenario } from "../scenarios.ts";
+import { openBenchStore } from "../stores.ts";
+import type { Place, System } from "../system.ts";
+import { type Usage, usageOf } from "../usage.ts";
+import { fillStore } from "./fill-store.ts";
+import { benchTemplate, bystanderTemplate } from "./templates.ts";
 
-export async function runTasker(scenario: Scenario): Promise<Measurement> {
-  const folder = mkdtempSync(join(tmpdir(), "tasker-bench-"));
-  const system = await openSystem(folder, scenario);
-  try {
-    await runTasks(Math.max(20, scenario.tasks / 20), scenario.concurrency, system.start);
-    const before = cpuMicros();
-    const workerBefore = await system.workerCpu();
-    const { taskMs, seconds } = await runTasks(scenario.tasks, scenario.concurrency, system.start);
-    const steps = scenario.tasks * scenario.chainLength;
-    const cpu = cpuMicros() - before + (await system.workerCpu()) - workerBefore;
-    return { steps, seconds, taskMs: percentiles(taskMs), cpuMicrosPerStep: cpu / steps };
-  } finally {
-    await system.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function openSystem(folder: string, scenario: Scenario) {
+export async function openTasker(scenario: Scenario, { folder, store: storeName }: Place): Promise<System> {
   const clock = machineClock;
   const random = machineRandom();
   const log = openLog("warn");
-  const store = await openStore({ database: join(folder, "tasker.db") });
-  const engine = new Engine({
-    store,
-    clock,
-    random,
-    log,
-    scheduler: eventLoopScheduler(clock),
-    compileSchema: () => () => [],
-  });
+  const { database, close: closeDatabase } = await openBenchStore(storeName, folder);
+  const store = await openStore({ database });
+  if (scenario.finishedTasks > 0) await fillStore(store, scenario);
+  const scheduler = eventLoopScheduler(clock);
+  const ports = { store, clock, random, log, scheduler, compileSchema: () => () => [] };
+  const engine = new Engine(ports, { batchSize: scenario.batchSize, maxPendingSubmissions: 1_000_000 });
   await engine.start();
   const endpoints = { steps: [`ipc://${folder}/steps.sock`], results: [`ipc://${folder}/results.sock`] };
-  const ports = { clock, log, random, orchestratorId: "bench" };
-  const executor = await startZeromqExecutor({ ...defaultZeromqConfig, ...endpoints }, engine.workerEvents, ports);
-  await engine.applyTemplate(loadTemplate(template(scenario), {}), "");
-  const worker = fork(join(import.meta.dirname, "worker.ts"), {
-    env: {
-      ...process.env,
-      TASKER_STEPS_ENDPOINT: endpoints.steps[0],
-      TASKER_RESULTS_ENDPOINT: endpoints.results[0],
-      TASKER_CONCURRENCY: "1000",
-      PAYLOAD_BYTES: String(scenario.payloadBytes),
-    },
+  const limits = { ...defaultZeromqConfig.limits, maxStepsPerBatch: scenario.batchSize };
+  const zeromq = { ...defaultZeromqConfig, ...endpoints, batchSize: scenario.batchSize, limits };
+  const executor = await startZeromqExecutor(zeromq, engine.workerEvents, {
+    clock,
+    log,
+    random,
+    orchestratorId: "bench",
   });
-  const { start, ended } = submitter(engine, scenario);
-  engine.onHistory((rows) => {
-    for (const { taskId, transitions } of rows) {
-      const last = transitions[transitions.length - 1]!;
-      if (last.step === null && last.to === "completed") ended(taskId);
-    }
+  await engine.applyTemplate(benchTemplate(scenario), "");
+  await submitBystanders(engine, scenario);
+  const workers =
+    scenario.load.kind === "submit" ? [] : forkWorkers(scenario, endpoints.steps[0]!, endpoints.results[0]!);
+  return new TaskerUnderTest(engine, scenario, workers, async () => {
+    executor.stop({ drainMs: 0 });
+    await engine.stop();
+    await store.close();
+    await closeDatabase();
   });
-  return {
-    start,
-    workerCpu: () => askCpu(worker),
-    async close() {
-      worker.kill("SIGKILL");
-      executor.stop({ drainMs: 0 });
-      await engine.stop();
-      await store.close();
-    },
-  };
 }
 
-/** Starts tasks and knows them again when they have completed, which may be heard before the submission's answer. */
-function submitter(engine: Engine, scenario: Scenario) {
-  const waiting = new Map<number, { readonly startedAt: number; readonly ended: (startedAt: number) => void }>();
-  const early = new Set<number>();
-  const context = payload(scenario.payloadBytes);
-  const request: SubmitTask = {
+class TaskerUnderTest implements System {
+  readonly #engine: Engine;
+  readonly #workers: readonly ChildProcess[];
+  readonly #stop: () => Promise<void>;
+  readonly #request: SubmitTask;
+  readonly #waiting = new Map<number, () => void>();
+  /** Ended before the submission's answer was heard. */
+  readonly #early = new Set<number>();
+  onStep: (() => void) | null = null;
+
+  constructor(engine: Engine, scenario: Scenario, workers: readonly ChildProcess[], stop: () => Promise<void>) {
+    this.#engine = engine;
+    this.#workers = workers;
+    this.#stop = stop;
+    this.#request = requestOf("bench", scenario);
+    if (scenario.load.kind !== "submit") this.#listen();
+  }
+
+  get commits(): number {
+    return this.#engine.metrics.commits;
+  }
+
+  start(count: number, ended: () => void): void {
+    void this.#engine.submit(new Array<SubmitTask>(count).fill(this.#request)).then((outcomes) => {
+      for (const outcome of outcomes) {
+        if (!outcome.ok) throw outcome.error;
+        if (this.#early.delete(outcome.task.taskId)) ended();
+        else this.#waiting.set(outcome.task.taskId, ended);
+      }
+    });
+  }
+
+  async submit(count: number): Promise<void> {
+    await this.#engine.submit(new Array<SubmitTask>(count).fill(this.#request));
+  }
+
+  workerUsage(): Promise<Usage> {
+    return usageOf(this.#workers);
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.kill("SIGKILL");
+    await this.#stop();
+  }
+
+  #listen(): void {
+    this.#engine.onHistory((rows) => {
+      for (const { taskId, transitions } of rows) {
+        if (this.onStep !== null)
+          for (const { step, to } of transitions) if (step !== null && to === "completed") this.onStep();
+        const last = transitions[transitions.length - 1]!;
+        if (last.step === null && last.to === "completed") this.#ended(taskId);
+      }
+    });
+  }
+
+  #ended(taskId: number): void {
+    const ended = this.#waiting.get(taskId);
+    if (ended === undefined) this.#early.add(taskId);
+    else {
+      this.#waiting.delete(taskId);
+      ended();
+    }
+  }
+}
+
+async function submitBystanders(engine: Engine, scenario: Scenario): Promise<void> {
+  if (scenario.bystanders === 0) return;
+  await engine.applyTemplate(bystanderTemplate(), "");
+  const request = requestOf("bystander", scenario);
+  for (let left = scenario.bystanders; left > 0; left -= 1_000)
+    await engine.submit(new Array<SubmitTask>(Math.min(left, 1_000)).fill(request));
+}
+
+function requestOf(name: string, { payloadBytes }: Scenario): SubmitTask {
+  const context = payload(payloadBytes);
+  return {
     namespace: "bench",
-    name: "chain",
+    name,
     version: null,
     context,
     contextValue: JSON.parse(context),
@@ -96,45 +137,21 @@ function submitter(engine: Engine, scenario: Scenario) {
     initiator: null,
     reason: null,
   };
-  const start = (count: number, ended: (startedAt: number) => void): void => {
-    const startedAt = performance.now();
-    void engine.submit(new Array<SubmitTask>(count).fill(request)).then((outcomes) => {
-      for (const outcome of outcomes) {
-        if (!outcome.ok) throw outcome.error;
-        if (early.delete(outcome.task.taskId)) ended(startedAt);
-        else waiting.set(outcome.task.taskId, { startedAt, ended });
-      }
-    });
-  };
-  const ended = (taskId: number): void => {
-    const task = waiting.get(taskId);
-    if (task === undefined) early.add(taskId);
-    else {
-      waiting.delete(taskId);
-      task.ended(task.startedAt);
-    }
-  };
-  return { start, ended };
 }
 
-function template({ chainLength }: Scenario): string {
-  const steps = Array.from({ length: chainLength }, (_, i) => ({
-    name: `step_${i + 1}`,
-    handler: "noop",
-    depends_on: i === 0 ? [] : [`step_${i}`],
-    previous_results: "direct",
-  }));
-  return JSON.stringify({ namespace: "bench", name: "chain", version: "1.0.0", steps });
-}
-
-function cpuMicros(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-}
-
-function askCpu(worker: ChildProcess): Promise<number> {
-  return new Promise((resolve) => {
-    worker.once("message", (micros) => resolve(micros as number));
-    worker.send("cpu");
-  });
+function forkWorkers(scenario: Scenario, steps: string, results: string): ChildProcess[] {
+  return Array.from({ length: scenario.workers }, (_, index) =>
+    fork(join(import.meta.dirname, "worker.ts"), {
+      env: {
+        ...process.env,
+        TASKER_STEPS_ENDPOINT: steps,
+        TASKER_RESULTS_ENDPOINT: results,
+        TASKER_CONCURRENCY: String(scenario.slots),
+        TASKER_WORKER_ID: `bench-${index + 1}`,
+        TASKER_LOG_LEVEL: "warn",
+        PAYLOAD_BYTES: String(scenario.payloadBytes),
+        HANDLER_MS: String(scenario.handlerMs),
+      },
+    }),
+  );
 }

@@ -1,0 +1,60 @@
+/**
+ * One system, one scenario, one measurement, in a process of its own: what an earlier run left in the heap is not measured,
+ * and the peak of memory is this run's. Told by its parent what to run; tells it what it measured.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openBarePipeline } from "./bare/pipeline.ts";
+import { graphOf } from "./graph.ts";
+import { run, warmUp } from "./load.ts";
+import { type Measurement, percentiles } from "./measurement.ts";
+import type { Scenario } from "./scenarios.ts";
+import type { OpenSystem, System } from "./system.ts";
+import { openTasker } from "./tasker/pipeline.ts";
+import { ownUsage, type Usage } from "./usage.ts";
+
+export interface Order {
+  readonly system: SystemName;
+  readonly scenario: Scenario;
+  readonly store: string;
+}
+
+export type SystemName = keyof typeof systems;
+
+const systems = { bare: openBarePipeline, tasker: openTasker } satisfies Record<string, OpenSystem>;
+
+process.once("message", async (order: Order) => {
+  const folder = mkdtempSync(join(tmpdir(), "tasker-bench-"));
+  try {
+    const system = await systems[order.system](order.scenario, { folder, store: order.store });
+    const measurement = await measure(system, order.scenario);
+    await system.close();
+    process.send!(measurement, () => process.exit(0));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+async function measure(system: System, scenario: Scenario): Promise<Measurement> {
+  await warmUp(system, scenario);
+  const before = { own: ownUsage(), worker: await system.workerUsage(), commits: system.commits };
+  const { taskMs, stepMs, tasks, seconds } = await run(system, scenario);
+  const after = { own: ownUsage(), worker: await system.workerUsage(), commits: system.commits };
+  const steps = scenario.load.kind === "submit" ? tasks : tasks * graphOf(scenario.shape).length;
+  const cost = (from: Usage, to: Usage) => ({
+    cpuMicrosPerStep: (to.cpuMicros - from.cpuMicros) / steps,
+    bytesWrittenPerStep: to.bytesWritten === null ? null : (to.bytesWritten - from.bytesWritten!) / steps,
+    peakRssBytes: to.peakRssBytes,
+  });
+  return {
+    tasks,
+    steps,
+    seconds,
+    taskMs: percentiles(taskMs),
+    stepMs: stepMs === null ? null : percentiles(stepMs),
+    orchestrator: cost(before.own, after.own),
+    worker: cost(before.worker, after.worker),
+    commitsPerStep: (after.commits - before.commits) / steps,
+  };
+}

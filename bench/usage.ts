@@ -1,0 +1,59 @@
+/** What processes use: CPU, memory, bytes written. Workers are asked over their IPC channel. */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+export interface Usage {
+  readonly cpuMicros: number;
+  /** Null where the system does not tell. */
+  readonly bytesWritten: number | null;
+  readonly peakRssBytes: number;
+}
+
+export function ownUsage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpuMicros: user + system, bytesWritten: bytesWritten(), peakRssBytes: peakRss() };
+}
+
+/** In a worker: answers the benchmark's questions, and ends with it. */
+export function answerUsage(): void {
+  process.on("message", () => process.send?.(ownUsage()));
+  process.on("disconnect", () => process.exit(0));
+}
+
+export async function usageOf(workers: readonly ChildProcess[]): Promise<Usage> {
+  const all = await Promise.all(workers.map(ask));
+  return {
+    cpuMicros: sum(all.map(({ cpuMicros }) => cpuMicros)),
+    bytesWritten: sum(all.map((usage) => usage.bytesWritten ?? 0)),
+    peakRssBytes: sum(all.map(({ peakRssBytes }) => peakRssBytes)),
+  };
+}
+
+function ask(worker: ChildProcess): Promise<Usage> {
+  return new Promise((resolve) => {
+    worker.once("message", (usage) => resolve(usage as Usage));
+    worker.send("usage");
+  });
+}
+
+/** Linux counts what a process caused to be sent to the disk. On a memory file system that is nothing. */
+function bytesWritten(): number | null {
+  try {
+    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))![1]);
+  } catch {
+    return null;
+  }
+}
+
+/** `ru_maxrss` begins with what the parent had when it forked, so it is only second best. */
+function peakRss(): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))![1]) * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
