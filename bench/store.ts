@@ -89,6 +89,7 @@ function* chainRecords(): Generator<TurnRecord> {
     const record = {
       newTemplates: [],
       newTasks: [],
+      checkpoints: [],
       stepWrites: [],
       taskUpdates: [],
       history: [],

@@ -75,6 +75,10 @@ async function startEngine(
       engine.workerEvents.resultsArrived("w1-00000000", results);
       await clock.settle();
     },
+    checkpoint: async ({ leaseId }: { readonly leaseId: string }, seq: number, cursor: string) => {
+      engine.workerEvents.checkpointsArrived("w1-00000000", [{ leaseId, seq, cursor }]);
+      await clock.settle();
+    },
     /** `step from->to reason` for every transition so far. */
     story: () =>
       history
@@ -677,6 +681,122 @@ describe("a failed commit", () => {
     const [before, after] = kit.engine.workers();
     expect([before!.info.key, before!.steps.size]).toEqual(["w1-00000000", 1]);
     expect([after!.info.key, after!.steps.size]).toEqual(["w1-11111111", 0]);
+  });
+});
+
+describe("a checkpoint", () => {
+  const cursor = '{"row": 9007199254740993}';
+  const w2 = { key: "w2-00000000", workerId: "w2" };
+
+  it("reaches the next attempt byte for byte, whatever ended the one that saved it", async () => {
+    const kit = await startEngine({ steps: [{ name: "a", retry: { limit: 3, base_ms: 0 } }], worker: { capacity: 1 } });
+    await kit.submit();
+    const [first] = kit.take();
+    expect(first!.checkpoint).toBeNull();
+    await kit.checkpoint(first!, 1, cursor);
+    expect(kit.executor.settledCheckpoints).toEqual([{ leaseId: first!.leaseId, seq: 1, refused: null }]);
+    await kit.answer(failed(first!));
+    await kit.clock.advance(1);
+    const [second] = kit.take();
+    expect(second).toMatchObject({ attempt: 2, checkpoint: cursor });
+    await kit.join(w2);
+    kit.engine.workerEvents.workerLost("w1-00000000", "killed");
+    await kit.clock.settle();
+    expect(kit.take()[0]).toMatchObject({ attempt: 3, checkpoint: cursor });
+  });
+
+  it("that was saved in the very turn in which its worker was lost is not left behind", async () => {
+    const kit = await startEngine({ steps: [{ name: "a" }] });
+    await kit.submit();
+    const [first] = kit.take();
+    await kit.join(w2);
+    await kit.checkpoint(first!, 1, '"older"');
+    const events = kit.engine.workerEvents;
+    events.checkpointsArrived("w1-00000000", [{ leaseId: first!.leaseId, seq: 2, cursor }]);
+    events.workerLost("w1-00000000", "killed");
+    await kit.clock.settle();
+    expect(kit.take()[0]).toMatchObject({ attempt: 2, checkpoint: cursor });
+  });
+
+  it("survives a restart of the orchestrator, and its lease goes on counting", async () => {
+    const steps: StepSketch[] = [{ name: "a", retry: { limit: 3, base_ms: 0 } }];
+    const before = await startEngine({ steps });
+    await before.submit();
+    const [first] = before.take();
+    await before.checkpoint(first!, 5, cursor);
+    await before.stop();
+    const after = await startEngine({ steps, file: before.file, worker: { heldLeases: [first!.leaseId] } });
+    await after.checkpoint(first!, 4, '"older"');
+    await after.answer(failed(first!));
+    await after.clock.advance(1);
+    expect(after.take()[0]).toMatchObject({ attempt: 2, checkpoint: cursor });
+  });
+
+  it("replaces those with a smaller number under its lease; all are confirmed", async () => {
+    const kit = await startEngine({ steps: [{ name: "a", retry: { limit: 3, base_ms: 0 } }] });
+    await kit.submit();
+    const [first] = kit.take();
+    await kit.checkpoint(first!, 2, cursor);
+    await kit.checkpoint(first!, 1, '"older"');
+    await kit.checkpoint(first!, 2, '"the same number"');
+    expect(kit.executor.settledCheckpoints.map(({ seq, refused }) => [seq, refused])).toEqual([
+      [2, null],
+      [1, null],
+      [2, null],
+    ]);
+    await kit.answer(failed(first!));
+    await kit.clock.advance(1);
+    const [second] = kit.take();
+    expect(second!.checkpoint).toBe(cursor);
+    await kit.checkpoint(second!, 1, '"of the second attempt"');
+    await kit.answer(failed(second!));
+    await kit.clock.advance(1);
+    expect(kit.take()[0]!.checkpoint).toBe('"of the second attempt"');
+  });
+
+  it("under a lease that is over is refused and changes nothing", async () => {
+    const kit = await startEngine({ steps: [{ name: "a", retry: { limit: 3, base_ms: 0 } }], worker: { capacity: 1 } });
+    await kit.join(w2);
+    await kit.submit();
+    const [first] = kit.take();
+    await kit.answer(failed(first!));
+    await kit.clock.advance(1);
+    const [second] = kit.take();
+    await kit.checkpoint(second!, 1, cursor);
+    await kit.checkpoint(first!, 9, '"stale"');
+    await kit.checkpoint({ leaseId: "batch_none.77" }, 1, '"unknown"');
+    expect(kit.executor.settledCheckpoints.map(({ leaseId, refused }) => [leaseId, refused])).toEqual([
+      [second!.leaseId, null],
+      [first!.leaseId, "stale_lease"],
+      ["batch_none.77", "stale_lease"],
+    ]);
+    await kit.answer(failed(second!));
+    await kit.clock.advance(1);
+    expect(kit.take()[0]!.checkpoint).toBe(cursor);
+  });
+
+  it("of null means that the next attempt begins anew", async () => {
+    const kit = await startEngine({ steps: [{ name: "a", retry: { limit: 3, base_ms: 0 } }] });
+    await kit.submit();
+    const [first] = kit.take();
+    await kit.checkpoint(first!, 1, cursor);
+    await kit.checkpoint(first!, 2, "null");
+    await kit.answer(failed(first!));
+    await kit.clock.advance(1);
+    expect(kit.take()[0]!.checkpoint).toBeNull();
+  });
+
+  it("is confirmed only once it is durable", async () => {
+    const state = { fails: false };
+    const kit = await startEngine({ steps: [{ name: "a" }], store: failingStore(state) });
+    await kit.submit();
+    const [first] = kit.take();
+    state.fails = true;
+    await kit.checkpoint(first!, 1, cursor);
+    expect(kit.executor.settledCheckpoints).toEqual([]);
+    state.fails = false;
+    await kit.clock.advance(5_000);
+    expect(kit.executor.settledCheckpoints).toEqual([{ leaseId: first!.leaseId, seq: 1, refused: null }]);
   });
 });
 

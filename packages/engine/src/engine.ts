@@ -16,6 +16,7 @@ import { applyTemplate } from "./lifecycle/apply-template.ts";
 import { type CancelTask, cancelTask } from "./lifecycle/cancel-task.ts";
 import { buildRequests, leaseReadySteps, missingPayloads } from "./lifecycle/dispatch-ready-steps.ts";
 import { finaliseTasks } from "./lifecycle/finalise-task.ts";
+import { saveCheckpoint } from "./lifecycle/save-checkpoint.ts";
 import { checkSubmissions, type SubmitOutcome, type SubmitTask, submitTask } from "./lifecycle/submit-tasks.ts";
 import { knownKeys, storedLeases } from "./lookups.ts";
 import { Memory, type World } from "./memory.ts";
@@ -139,6 +140,7 @@ export class Engine {
     leasesRejected: (key, leaseIds, reason) => this.#push({ kind: "rejected", key, leaseIds, reason }),
     leasesMissing: (key, leaseIds) => this.#push({ kind: "missing", key, leaseIds }),
     progressed: (_key, leaseId, progressJson) => noteProgress(this.#world, leaseId, progressJson),
+    checkpointsArrived: (key, checkpoints) => this.#push({ kind: "checkpoints", key, checkpoints }),
   };
 
   get plans(): PlanRegistry {
@@ -259,6 +261,11 @@ export class Engine {
       case "results": {
         const sender = input.key === null ? undefined : world.roster.get(input.key);
         for (const result of input.results) applyResult(world, turn, sender, result, leases);
+        return;
+      }
+      case "checkpoints": {
+        const sender = world.roster.get(input.key);
+        for (const checkpoint of input.checkpoints) saveCheckpoint(world, turn, sender, checkpoint);
         return;
       }
       case "submit": {

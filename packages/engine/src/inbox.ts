@@ -3,7 +3,7 @@
 import type { Template } from "./domain/template.ts";
 import type { CancelTask } from "./lifecycle/cancel-task.ts";
 import type { CheckedTask, SubmitOutcome } from "./lifecycle/submit-tasks.ts";
-import type { StepResult, WorkerInfo } from "./ports.ts";
+import type { SavedCheckpoint, StepResult, WorkerInfo } from "./ports.ts";
 
 interface Answer<T> {
   resolve(value: T): void;
@@ -20,6 +20,7 @@ export type Input =
       readonly answer: Answer<boolean>;
     }
   | { readonly kind: "results"; readonly key: string | null; readonly results: readonly StepResult[] }
+  | { readonly kind: "checkpoints"; readonly key: string; readonly checkpoints: readonly SavedCheckpoint[] }
   | { readonly kind: "joined"; readonly worker: WorkerInfo }
   | {
       readonly kind: "changed";
@@ -63,6 +64,7 @@ export class Inbox {
 function weightOf(input: Input): number {
   if (input.kind === "submit") return input.tasks.length;
   if (input.kind === "results") return input.results.length;
+  if (input.kind === "checkpoints") return input.checkpoints.length;
   return 1;
 }
 

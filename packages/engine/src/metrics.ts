@@ -42,6 +42,7 @@ export class EngineMetrics {
     duplicate: 0,
     unknown: 0,
   };
+  readonly checkpoints: Record<"kept" | "stale", number> = { kept: 0, stale: 0 };
   readonly tasks: Record<"submitted" | "completed" | "failed" | "blocked" | "cancelled", number> = {
     submitted: 0,
     completed: 0,

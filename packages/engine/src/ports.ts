@@ -94,6 +94,18 @@ export interface StepWrite {
   readonly row: StepRow;
 }
 
+/** The newest cursor that a step's handler saved in this turn. Replaces an older one, and no newer one. */
+export interface CheckpointWrite {
+  readonly stepId: number;
+  /** The row must be `in_progress` under it, as it was before this turn. */
+  readonly leaseId: string;
+  /** Under one lease a cursor replaces only those with a smaller number. */
+  readonly seq: number;
+  /** JSON text. */
+  readonly cursor: string;
+  readonly savedAt: number;
+}
+
 export interface TaskUpdate {
   readonly taskId: number;
   readonly from: TaskStatus;
@@ -140,6 +152,7 @@ export interface NewTemplate {
 export interface TurnRecord {
   readonly newTemplates: readonly NewTemplate[];
   readonly newTasks: readonly TaskRow[];
+  readonly checkpoints: readonly CheckpointWrite[];
   readonly stepWrites: readonly StepWrite[];
   readonly taskUpdates: readonly TaskUpdate[];
   readonly history: readonly HistoryRow[];
@@ -168,8 +181,18 @@ export interface Sequences {
 /** A task that is not final, with the rows of its steps (those that have one), for recovery. */
 export interface StoredTask {
   readonly task: Omit<TaskRow, "context">;
-  /** Without outputs: the engine asks for those that it needs. */
-  readonly steps: readonly Omit<StepRow, "output">[];
+  readonly steps: readonly StoredStep[];
+}
+
+/** A step's row without its output and its cursor: the engine asks for those that it needs. */
+export interface StoredStep extends Omit<StepRow, "output"> {
+  readonly checkpoint: StepCheckpoint | null;
+}
+
+/** Which cursor of a step is kept. */
+export interface StepCheckpoint {
+  readonly leaseId: string;
+  readonly seq: number;
 }
 
 /** A step looked up because a result came for it that no lease in memory matches. */
@@ -189,12 +212,16 @@ export interface StoredLease {
 
 export interface PayloadRequest {
   readonly taskIds: readonly number[];
+  /** Whose outputs. */
   readonly stepIds: readonly number[];
+  /** Steps whose cursors. */
+  readonly checkpointsOf: readonly number[];
 }
 
 export interface Payloads {
   readonly contexts: ReadonlyMap<number, string>;
   readonly outputs: ReadonlyMap<number, string>;
+  readonly checkpoints: ReadonlyMap<number, string>;
 }
 
 /**
@@ -238,6 +265,8 @@ export interface StepRequest {
   readonly idempotencyKey: string;
   /** UUID of the task, for logs and handlers. */
   readonly taskUuid: string;
+  /** JSON text: the cursor that an earlier attempt saved; null when there is none. */
+  readonly checkpoint: string | null;
 }
 
 /** Up to `batch_size` steps for one worker. `batchId` begins with the worker's `batchPrefix`. */
@@ -289,6 +318,21 @@ export interface StepResult {
   readonly executionTimeMs: number | null;
 }
 
+/** A cursor that a handler saved, under the lease of its attempt. */
+export interface SavedCheckpoint {
+  readonly leaseId: string;
+  readonly seq: number;
+  /** JSON text. */
+  readonly cursor: string;
+}
+
+/** What became of the cursors of a lease up to `seq`: kept, or refused with a code. */
+export interface SettledCheckpoint {
+  readonly leaseId: string;
+  readonly seq: number;
+  readonly refused: "stale_lease" | "too_large" | "malformed" | null;
+}
+
 /** What executors tell the engine. Every call only queues; the next turn decides. */
 export interface WorkerEvents {
   workerJoined(worker: WorkerInfo): void;
@@ -303,6 +347,8 @@ export interface WorkerEvents {
   /** The worker says that it does not have these (a batch was lost on its way): revoked by their `on_lost`. */
   leasesMissing(key: string, leaseIds: readonly string[]): void;
   progressed(key: string, leaseId: string, progressJson: string): void;
+  /** Handlers saved how far they are. Settled through the executor, once that is durable. */
+  checkpointsArrived(key: string, checkpoints: readonly SavedCheckpoint[]): void;
 }
 
 /** How attempts are carried out. Called only after the commit that justifies the call. Never throws, never waits. */
@@ -313,6 +359,7 @@ export interface Executor {
   acknowledge(key: string, leaseIds: readonly string[]): void;
   /** It is known that these timed out. An answer that the worker has by now is not meant by this. */
   acknowledgeTimeouts(key: string, leaseIds: readonly string[]): void;
+  settleCheckpoints(key: string, checkpoints: readonly SettledCheckpoint[]): void;
   cancel(key: string, leaseIds: readonly string[], reason: string): void;
   drain(key: string, reason: string): void;
 }

@@ -5,8 +5,10 @@
 import type { Step, Task } from "./domain/task.ts";
 import type { Memory } from "./memory.ts";
 import type {
+  CheckpointWrite,
   HistoryRow,
   NewTemplate,
+  SettledCheckpoint,
   StepRequest,
   StepResult,
   StepWrite,
@@ -51,6 +53,8 @@ export class Turn {
   readonly #acks = new Map<Worker, string[]>();
   readonly #timeoutAcks = new Map<Worker, string[]>();
   readonly #cancels = new Map<Worker, string[]>();
+  readonly #checkpoints = new Map<Step, CheckpointWrite>();
+  readonly #settled = new Map<Worker, SettledCheckpoint[]>();
   readonly #effects: (() => void)[] = [];
   #record: TurnRecord | null = null;
 
@@ -90,6 +94,20 @@ export class Turn {
     append(this.#cancels, worker, leaseId);
   }
 
+  /** Of several in one turn the last is stored. */
+  keepCheckpoint(step: Step, write: CheckpointWrite): void {
+    this.#checkpoints.set(step, write);
+  }
+
+  /** The cursor that this turn is about to store for the step. */
+  cursorOf(step: Step): string | undefined {
+    return this.#checkpoints.get(step)?.cursor;
+  }
+
+  settleCheckpoint(worker: Worker | undefined, settled: SettledCheckpoint): void {
+    if (worker !== undefined) append(this.#settled, worker, settled);
+  }
+
   /** Runs after the commit. */
   after(effect: () => void): void {
     this.#effects.push(effect);
@@ -107,6 +125,7 @@ export class Turn {
     this.#record = {
       newTemplates: this.newTemplates,
       newTasks: this.newTasks,
+      checkpoints: [...this.#checkpoints.values()],
       stepWrites: this.#dirty.map(stepWrite),
       taskUpdates: this.taskUpdates,
       history,
@@ -117,7 +136,7 @@ export class Turn {
   get isEmpty(): boolean {
     return (
       this.newTemplates.length + this.newTasks.length + this.taskUpdates.length + this.#dirty.length === 0 &&
-      this.#changed.length + this.#history.length === 0
+      this.#changed.length + this.#history.length + this.#checkpoints.size === 0
     );
   }
 
@@ -129,6 +148,7 @@ export class Turn {
     for (const [worker, leaseIds] of this.#acks) worker.info.executor.acknowledge(worker.info.key, leaseIds);
     for (const [worker, leaseIds] of this.#timeoutAcks)
       worker.info.executor.acknowledgeTimeouts(worker.info.key, leaseIds);
+    for (const [worker, settled] of this.#settled) worker.info.executor.settleCheckpoints(worker.info.key, settled);
     for (const [worker, leaseIds] of this.#cancels) worker.info.executor.cancel(worker.info.key, leaseIds, "cancelled");
     for (const { worker, batchId, requests } of this.assignments) {
       for (const steps of split(requests, batchBytes))
@@ -166,10 +186,10 @@ function settleContext(memory: Memory, task: Task): void {
   task.context = null;
 }
 
-function append(lists: Map<Worker, string[]>, worker: Worker, leaseId: string): void {
+function append<T>(lists: Map<Worker, T[]>, worker: Worker, item: T): void {
   const list = lists.get(worker);
-  if (list) list.push(leaseId);
-  else lists.set(worker, [leaseId]);
+  if (list) list.push(item);
+  else lists.set(worker, [item]);
 }
 
 /** One message, or several under the same batch id when their payloads are large. */
@@ -178,7 +198,11 @@ function split(requests: StepRequest[], batchBytes: number): StepRequest[][] {
   let part: StepRequest[] = [];
   let bytes = 0;
   for (const request of requests) {
-    const size = request.staticJson.length + request.context.length + request.previousResults.length;
+    const size =
+      request.staticJson.length +
+      request.context.length +
+      request.previousResults.length +
+      (request.checkpoint?.length ?? 0);
     if (part.length > 0 && bytes + size > batchBytes) {
       parts.push(part);
       part = [];

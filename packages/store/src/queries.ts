@@ -84,6 +84,8 @@ export interface TaskDetail extends TaskSummary {
   readonly template: Template;
   /** In the order of first leases. A step without a row is `pending` or `ready`, which follows from the graph. */
   readonly steps: readonly StepRow[];
+  /** JSON text, by step id: what handlers saved last with `checkpoint`. Steps that saved nothing are not in it. */
+  readonly cursors: ReadonlyMap<number, string>;
 }
 
 export interface TemplateSummary {

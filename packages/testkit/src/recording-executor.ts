@@ -1,11 +1,12 @@
 /** An executor whose workers are the test: it keeps what the engine sends, and the test answers. */
-import type { Batch, Executor, StepRequest, StepResult, WorkerInfo } from "@tasker/engine";
+import type { Batch, Executor, SettledCheckpoint, StepRequest, StepResult, WorkerInfo } from "@tasker/engine";
 
 export class RecordingExecutor implements Executor {
   readonly kind = "zeromq";
   readonly batches: { readonly key: string; readonly batch: Batch }[] = [];
   readonly acknowledged: string[] = [];
   readonly acknowledgedTimeouts: string[] = [];
+  readonly settledCheckpoints: SettledCheckpoint[] = [];
   readonly cancelled: string[] = [];
 
   dispatch(key: string, batch: Batch): void {
@@ -18,6 +19,10 @@ export class RecordingExecutor implements Executor {
 
   acknowledgeTimeouts(_key: string, leaseIds: readonly string[]): void {
     this.acknowledgedTimeouts.push(...leaseIds);
+  }
+
+  settleCheckpoints(_key: string, checkpoints: readonly SettledCheckpoint[]): void {
+    this.settledCheckpoints.push(...checkpoints);
   }
 
   cancel(_key: string, leaseIds: readonly string[]): void {

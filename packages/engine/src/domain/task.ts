@@ -3,7 +3,7 @@
  * turn can hand it to the store as it is. A step object exists once one of its dependencies is satisfied; before that
  * it is `pending`, which needs no memory.
  */
-import type { StepRow, Transition } from "../ports.ts";
+import type { StepCheckpoint, StepRow, Transition } from "../ports.ts";
 import type { Worker } from "../roster.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 import type { StepState, TaskStatus } from "./states.ts";
@@ -30,6 +30,8 @@ export class Step implements StepRow {
 
   /** JSON text: what the handler of the current attempt last said. */
   progress: string | null = null;
+  /** Which cursor the store keeps for the next attempt, or will after this turn. */
+  checkpoint: StepCheckpoint | null = null;
   /** Dependencies that are not satisfied yet. */
   openDependencies: number;
   /** Who holds the lease, while it is `in_progress` and its worker is here. */

@@ -5,6 +5,7 @@ import type { WorkerInfo } from "../ports.ts";
 import { Worker } from "../roster.ts";
 import type { Turn } from "../turn.ts";
 import { loseAttempt, revokeLease } from "../upkeep/revoke-leases.ts";
+import { leasedStep } from "./leased-step.ts";
 import { makeReady } from "./make-ready.ts";
 
 /** A new connection, or a known one that says hello again: its leases are now with this one. */
@@ -66,12 +67,6 @@ export function missLeases(world: World, turn: Turn, key: string, leaseIds: read
 export function noteProgress(world: World, leaseId: string, progressJson: string): void {
   const step = leasedStep(world, leaseId);
   if (step?.state === "in_progress") step.progress = progressJson;
-}
-
-/** The active step whose last lease this is. */
-function leasedStep(world: World, leaseId: string): Step | undefined {
-  const step = world.memory.leased.get(Number(leaseId.slice(leaseId.lastIndexOf(".") + 1)));
-  return step?.leaseId === leaseId ? step : undefined;
 }
 
 function hand(step: Step, worker: Worker): void {

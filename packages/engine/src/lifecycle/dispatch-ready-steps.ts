@@ -31,6 +31,7 @@ export function leaseReadySteps(world: World, turn: Turn): void {
 export function missingPayloads(world: World, turn: Turn): PayloadRequest | null {
   const taskIds = new Set<number>();
   const stepIds = new Set<number>();
+  const checkpointsOf: number[] = [];
   const { payloads } = world.memory;
   for (const assignment of turn.assignments) {
     for (const step of assignment.steps) {
@@ -40,15 +41,17 @@ export function missingPayloads(world: World, turn: Turn): PayloadRequest | null
       for (const parent of results) {
         if (parent.output === null && payloads.get(parent) === undefined) stepIds.add(parent.stepId);
       }
+      if (step.checkpoint !== null && turn.cursorOf(step) === undefined) checkpointsOf.push(step.stepId);
     }
   }
-  return taskIds.size + stepIds.size === 0 ? null : { taskIds: [...taskIds], stepIds: [...stepIds] };
+  if (taskIds.size + stepIds.size + checkpointsOf.length === 0) return null;
+  return { taskIds: [...taskIds], stepIds: [...stepIds], checkpointsOf };
 }
 
 /** Joins the requests of every assignment. `loaded` holds what the cache did not. */
 export function buildRequests(world: World, turn: Turn, loaded: Payloads | null): void {
   for (const { steps, results, requests } of turn.assignments) {
-    for (const [i, step] of steps.entries()) requests.push(request(world, step, results[i]!, loaded));
+    for (const [i, step] of steps.entries()) requests.push(request(world, turn, step, results[i]!, loaded));
   }
 }
 
@@ -76,7 +79,7 @@ function lease(world: World, turn: Turn, worker: Worker, steps: readonly Step[])
   turn.assignments.push({ worker, batchId, steps, results: [], requests: [] });
 }
 
-function request(world: World, step: Step, results: readonly Step[], loaded: Payloads | null): StepRequest {
+function request(world: World, turn: Turn, step: Step, results: readonly Step[], loaded: Payloads | null): StepRequest {
   const { task, plan } = step;
   return {
     stepId: step.stepId,
@@ -92,7 +95,14 @@ function request(world: World, step: Step, results: readonly Step[], loaded: Pay
     timeoutMs: plan.timeoutMs,
     idempotencyKey: `${task.id}:${plan.name}`,
     taskUuid: task.id,
+    checkpoint: step.checkpoint === null ? null : cursorOf(turn, step, loaded),
   };
+}
+
+/** A cursor of `null` is none: its handler wants to begin anew. */
+function cursorOf(turn: Turn, step: Step, loaded: Payloads | null): string | null {
+  const cursor = required(turn.cursorOf(step) ?? loaded?.checkpoints.get(step.stepId), step.plan.name);
+  return cursor === "null" ? null : cursor;
 }
 
 function contextOf(world: World, task: Task, loaded: Payloads | null): string | undefined {

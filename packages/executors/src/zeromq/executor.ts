@@ -63,6 +63,7 @@ export async function startZeromqExecutor(
     dispatch: (key, batch) => roster.dispatch(key, batch),
     acknowledge: (key, leaseIds) => roster.acknowledge(key, leaseIds),
     acknowledgeTimeouts: (key, leaseIds) => roster.acknowledgeTimeouts(key, leaseIds),
+    settleCheckpoints: (key, checkpoints) => roster.settleCheckpoints(key, checkpoints),
     cancel: (key, leaseIds, reason) => roster.cancel(key, leaseIds, reason),
     drain: (key, reason) => roster.drain(key, reason),
     stop({ drainMs = defaultDrainMs } = {}) {

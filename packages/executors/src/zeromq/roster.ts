@@ -3,7 +3,7 @@
  * ticks come in and are passed to whom they concern; the engine's calls go out as frames. Has no socket and no timer
  * of its own: the same code runs in the simulation.
  */
-import type { Batch, Executor, Log, Random, WorkerEvents } from "@tasker/engine";
+import type { Batch, Executor, Log, Random, SettledCheckpoint, WorkerEvents } from "@tasker/engine";
 import {
   type CodecLimits,
   decodeResults,
@@ -93,6 +93,10 @@ export class Roster implements Executor, WireEvents {
     this.#sessions.acknowledgeTimeouts(key, leaseIds);
   }
 
+  settleCheckpoints(key: string, checkpoints: readonly SettledCheckpoint[]): void {
+    this.#sessions.settleCheckpoints(key, checkpoints);
+  }
+
   cancel(key: string, leaseIds: readonly string[], reason: string): void {
     this.#sessions.cancel(key, leaseIds, reason);
   }
@@ -159,6 +163,7 @@ export class Roster implements Executor, WireEvents {
     const message = decodeWorkerMessage(frame, this.#codecLimits);
     switch (message.type) {
       case "heartbeat":
+        for (const { error } of message.refused) this.#complain(error);
         this.#sessions.heartbeat(message);
         return;
       case "hello":

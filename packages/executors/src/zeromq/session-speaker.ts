@@ -2,7 +2,7 @@
  * What is said to sessions: batches and orders, which wait while a worker cannot be reached; acks, which are collected;
  * and all the rest, which is said again anyway if it is lost.
  */
-import type { Batch } from "@tasker/engine";
+import type { Batch, SettledCheckpoint } from "@tasker/engine";
 import { type ControlMessage, defaultLimits, encodeBatch, encodeControl } from "@tasker/protocol";
 import type { Complaints } from "./complaints.ts";
 import type { ZeromqConfig } from "./config.ts";
@@ -96,6 +96,16 @@ export class SessionSpeaker {
         const timeout_ids = session.timeoutAcks.splice(0, leasesPerMessage);
         this.say(session, { type: "result_ack", lease_ids, timeout_ids });
       }
+    }
+  }
+
+  /** What is lost here comes again: the worker repeats a cursor until it is settled. */
+  settleCheckpoints(session: Session, settled: readonly SettledCheckpoint[]): void {
+    for (let from = 0; from < settled.length; from += leasesPerMessage) {
+      const checkpoints = settled
+        .slice(from, from + leasesPerMessage)
+        .map(({ leaseId, seq, refused }) => ({ lease_id: leaseId, seq, ...(refused === null ? {} : { refused }) }));
+      this.say(session, { type: "checkpoint_ack", checkpoints });
     }
   }
 

@@ -17,6 +17,8 @@ function kinds(roster: RecordedRoster): string[] {
         return `rejected ${event.leaseIds.join()} ${event.reason}`;
       case "missing":
         return `missing ${event.leaseIds.join()}`;
+      case "checkpoints":
+        return `checkpoints ${event.checkpoints.map(({ leaseId }) => leaseId).join()}`;
       default:
         return event.event;
     }
@@ -382,6 +384,46 @@ describe("leases that a session should hold", () => {
       { event: "changed", key: session, capacity: 7 },
       { event: "progressed", key: session, leaseId: "b1.1", progress: '{"n": 9007199254740993}' },
     ]);
+  });
+
+  test("cursors reach the engine byte for byte, and what became of them the worker", () => {
+    const roster = joined();
+    roster.heartbeat(session, { checkpoints: [{ lease_id: "b1.1", seq: 3, cursor: '{"n": 9007199254740993}' }] });
+    const checkpoints = [{ leaseId: "b1.1", seq: 3, cursor: '{"n": 9007199254740993}' }];
+    expect(roster.takeEvents()).toEqual([{ event: "checkpoints", key: session, checkpoints }]);
+    expect(roster.takeSent()).toEqual([]);
+    roster.roster.settleCheckpoints(session, [
+      { leaseId: "b1.1", seq: 3, refused: null },
+      { leaseId: "b1.2", seq: 1, refused: "stale_lease" },
+    ]);
+    expect(roster.takeSent()).toMatchObject([
+      {
+        to: session,
+        message: {
+          type: "checkpoint_ack",
+          checkpoints: [
+            { lease_id: "b1.1", seq: 3 },
+            { lease_id: "b1.2", seq: 1, refused: "stale_lease" },
+          ],
+        },
+      },
+    ]);
+  });
+
+  test("a cursor that is too large is refused, its heartbeat and its neighbours are not (R-83)", () => {
+    const roster = joined();
+    roster.heartbeat(session, {
+      capacity: 7,
+      checkpoints: [
+        { lease_id: "b1.1", seq: 1, cursor: `"${"x".repeat(65 * 1024)}"` },
+        { lease_id: "b1.2", seq: 1, cursor: "2" },
+      ],
+    });
+    expect(kinds(roster)).toEqual(["changed capacity 7", "checkpoints b1.2"]);
+    expect(roster.takeSent()).toMatchObject([
+      { message: { type: "checkpoint_ack", checkpoints: [{ lease_id: "b1.1", seq: 1, refused: "too_large" }] } },
+    ]);
+    expect(roster.counters.badFrames).toEqual({ too_large: 1 });
   });
 
   test("a worker that drains gives back what it did not start and gets nothing more", () => {

@@ -7,8 +7,8 @@
  * A session is joined once it is subscribed and has said hello. It is suspect while it is unsubscribed, silent or deaf,
  * and gets no new steps then. Every lease of a joined session is held, or reported missing, or revoked by its loss.
  */
-import type { Batch, Executor, Log, WorkerEvents, WorkerInfo } from "@tasker/engine";
-import type { HeartbeatMessage, HelloMessage, RejectMessage } from "@tasker/protocol";
+import type { Batch, Executor, Log, SettledCheckpoint, WorkerEvents, WorkerInfo } from "@tasker/engine";
+import type { DecodedHeartbeat, HeartbeatMessage, HelloMessage, RejectMessage } from "@tasker/protocol";
 import { Session } from "./session.ts";
 import { SessionSpeaker, type SpeakerPorts } from "./session-speaker.ts";
 
@@ -105,7 +105,7 @@ export class Sessions {
     }
   }
 
-  heartbeat(message: HeartbeatMessage): void {
+  heartbeat(message: DecodedHeartbeat): void {
     const session = this.#sessions.get(message.session);
     if (session === undefined) return;
     if (session.hello === null || message.epoch !== this.#ports.epoch) {
@@ -126,6 +126,20 @@ export class Sessions {
     }
     for (const { lease_id, progress } of message.progress)
       this.#ports.events.progressed(session.key, lease_id, progress);
+    if (message.checkpoints.length + message.refused.length > 0) this.#takeCheckpoints(session, message);
+  }
+
+  #takeCheckpoints(session: Session, { checkpoints, refused }: DecodedHeartbeat): void {
+    if (checkpoints.length > 0) {
+      const saved = checkpoints.map(({ lease_id, seq, cursor }) => ({ leaseId: lease_id, seq, cursor }));
+      this.#ports.events.checkpointsArrived(session.key, saved);
+    }
+    const settled = refused.flatMap(({ error, seq }): SettledCheckpoint[] => {
+      const { leaseId } = error.ids;
+      if (leaseId === null || seq === null) return [];
+      return [{ leaseId, seq, refused: error.code === "too_large" ? "too_large" : "malformed" }];
+    });
+    if (settled.length > 0) this.#speaker.settleCheckpoints(session, settled);
   }
 
   reject(message: RejectMessage): void {
@@ -349,6 +363,11 @@ export class Sessions {
     const session = this.#sessions.get(key);
     if (session === undefined || session.hello === null) return;
     this.#speaker.acknowledge(session, session.timeoutAcks, leaseIds);
+  }
+
+  settleCheckpoints(key: string, checkpoints: readonly SettledCheckpoint[]): void {
+    const session = this.#sessions.get(key);
+    if (session !== undefined && session.hello !== null) this.#speaker.settleCheckpoints(session, checkpoints);
   }
 
   /** The lease stays expected: its slot is free once the worker answers, or lists it no longer. */

@@ -19,7 +19,7 @@ export function commitCases(subject: Subject): void {
       expect(await store.templates()).toEqual([templateRow(1)]);
       const { context: _, ...task } = taskRow(1);
       const { output: __, ...step } = stepRow(1, 1);
-      expect(await store.activeTasks(0, 10)).toEqual([{ task, steps: [step] }]);
+      expect(await store.activeTasks(0, 10)).toEqual([{ task, steps: [{ ...step, checkpoint: null }] }]);
       expect((await queries.task(uuidOf(1)))?.steps).toEqual([stepRow(1, 1)]);
       expect(await queries.events(uuidOf(1), 0, 10)).toHaveLength(2);
     });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { stepRow, taskRow, templateRow, turn, uuidOf } from "./rows.ts";
 import type { Subject } from "./store-conformance.ts";
 
-const texts: readonly [string, string][] = [
+export const texts: readonly [string, string][] = [
   ["an integer beyond 2^53", '{"id": 9007199254740993}'],
   ["numbers in odd forms", "[1.0, 1e400, -0, 0.10, 123456789012345678901234567890]"],
   ["white space and the order of keys", '{ "b" : 1,\n\t"a":2 }'],
@@ -27,7 +27,7 @@ export function payloadCases(subject: Subject): void {
           stepWrites: [{ guard: null, row: stepRow(1, 1, { state: "completed", output: text, error: text }) }],
         }),
       );
-      const { contexts, outputs } = await store.payloads({ taskIds: [1], stepIds: [1] });
+      const { contexts, outputs } = await store.payloads({ taskIds: [1], stepIds: [1], checkpointsOf: [] });
       expect(contexts.get(1)).toBe(text);
       expect(outputs.get(1)).toBe(text);
       expect((await store.tasksByIdempotencyKey(["key"]))[0]?.context).toBe(text);
@@ -45,9 +45,14 @@ export function payloadCases(subject: Subject): void {
           stepWrites: [{ guard: null, row: stepRow(1, 1) }],
         }),
       );
-      const { contexts, outputs } = await store.payloads({ taskIds: [1, 2], stepIds: [1, 2] });
+      const { contexts, outputs, checkpoints } = await store.payloads({
+        taskIds: [1, 2],
+        stepIds: [1, 2],
+        checkpointsOf: [1],
+      });
       expect([...contexts.keys()]).toEqual([1]);
       expect([...outputs.keys()]).toEqual([]);
+      expect([...checkpoints.keys()]).toEqual([]);
     });
 
     test("keeps a template's document as it was", async () => {

@@ -42,9 +42,11 @@ async function expectSame({ store, queries }: Omit<Subject, "reopen">, model: St
   const payloads = await store.payloads({
     taskIds: tasks.map((task) => task.taskId),
     stepIds: steps.map((step) => step.stepId),
+    checkpointsOf: steps.map((step) => step.stepId),
   });
   expect(payloads.contexts).toEqual(new Map(tasks.map((task) => [task.taskId, task.context])));
   const outputs = steps.filter((step) => step.output !== null);
+  expect(payloads.checkpoints).toEqual(model.cursors());
   expect(payloads.outputs).toEqual(new Map(outputs.map((step) => [step.stepId, step.output])));
   const listed = await queries.tasks({ limit: 1_000 });
   expect(listed.items.map(({ taskId, status, reason }) => [taskId, status, reason])).toEqual(
@@ -52,7 +54,11 @@ async function expectSame({ store, queries }: Omit<Subject, "reopen">, model: St
   );
   for (const task of tasks) {
     const own = steps.filter((step) => step.taskId === task.taskId).sort((a, b) => a.stepId - b.stepId);
-    expect((await queries.task(task.id))?.steps).toEqual(own);
+    const detail = await queries.task(task.id);
+    expect(detail?.steps).toEqual(own);
+    expect(detail?.cursors).toEqual(
+      new Map([...model.cursors()].filter(([stepId]) => own.some((step) => step.stepId === stepId))),
+    );
   }
 }
 

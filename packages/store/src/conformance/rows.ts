@@ -1,7 +1,14 @@
 /** Rows for the cases: say what matters, the rest is ordinary. */
 import type { HistoryRow, NewTemplate, StepRow, TaskRow, Template, Transition, TurnRecord } from "@tasker/engine";
 
-export const emptyRecord: TurnRecord = { newTemplates: [], newTasks: [], stepWrites: [], taskUpdates: [], history: [] };
+export const emptyRecord: TurnRecord = {
+  newTemplates: [],
+  newTasks: [],
+  checkpoints: [],
+  stepWrites: [],
+  taskUpdates: [],
+  history: [],
+};
 
 export function turn(changes: Partial<TurnRecord>): TurnRecord {
   return { ...emptyRecord, ...changes };

@@ -6,6 +6,7 @@
 import type { Store } from "@tasker/engine";
 import { afterEach, beforeEach, describe } from "vitest";
 import type { Queries } from "../queries.ts";
+import { checkpointCases } from "./checkpoint-cases.ts";
 import { commitCases } from "./commit-cases.ts";
 import { guardCases } from "./guard-cases.ts";
 import { historyCases } from "./history-cases.ts";
@@ -48,6 +49,7 @@ export function storeConformance(name: string, open: () => Promise<OpenDatabase>
 
     commitCases(subject);
     guardCases(subject);
+    checkpointCases(subject);
     payloadCases(subject);
     recoveryCases(subject);
     historyCases(subject);

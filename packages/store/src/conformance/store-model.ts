@@ -1,5 +1,6 @@
 /** A store as plain maps: what any store must hold after the same turns. And turns that fit what it holds. */
 import {
+  type CheckpointWrite,
   type HistoryEvent,
   type HistoryRow,
   isFinalTask,
@@ -26,11 +27,13 @@ export class StoreModel {
   readonly #tasks = new Map<number, TaskRow>();
   readonly #steps = new Map<number, StepRow>();
   readonly #earlierLeases = new Map<number, string[]>();
+  readonly #checkpoints = new Map<number, CheckpointWrite>();
   readonly #history: HistoryRow[] = [];
 
-  apply({ newTemplates, newTasks, stepWrites, taskUpdates, history }: TurnRecord): void {
+  apply({ newTemplates, newTasks, checkpoints, stepWrites, taskUpdates, history }: TurnRecord): void {
     this.#templates.push(...newTemplates);
     for (const task of newTasks) this.#tasks.set(task.taskId, task);
+    for (const checkpoint of checkpoints) this.#checkpoints.set(checkpoint.stepId, checkpoint);
     for (const { guard, row } of stepWrites) {
       const earlier = this.#earlierLeases.get(row.stepId) ?? [];
       if (guard !== null && guard.leaseId !== null && guard.leaseId !== row.leaseId) earlier.push(guard.leaseId);
@@ -53,6 +56,7 @@ export class StoreModel {
       return randomTask(next.taskId + index, 1 + below(templateCount), below);
     });
     const touched = this.activeTasks().filter(() => below(2) === 0);
+    const checkpoints = this.#randomCheckpoints(below);
     let stepId = next.stepId;
     const stepWrites = touched.flatMap(({ task }) => this.#randomWrites(task.taskId, () => stepId++, below));
     const taskUpdates = touched.flatMap(({ task: { taskId, status: from } }) => {
@@ -68,7 +72,18 @@ export class StoreModel {
       seq += row.transitions.length;
       return row;
     });
-    return turn({ newTemplates, newTasks, stepWrites, taskUpdates, history });
+    return turn({ newTemplates, newTasks, checkpoints, stepWrites, taskUpdates, history });
+  }
+
+  /** Of steps that are in progress before the turn, whatever it does to them. */
+  #randomCheckpoints(below: (limit: number) => number): CheckpointWrite[] {
+    return [...this.#steps.values()]
+      .filter((row) => row.state === "in_progress" && row.leaseId !== null && below(2) === 0)
+      .map(({ stepId, leaseId }) => {
+        const kept = this.#checkpoints.get(stepId);
+        const seq = (kept?.leaseId === leaseId ? (kept?.seq ?? 0) : 0) + 1 + below(3);
+        return { stepId, leaseId: leaseId!, seq, cursor: `[${below(1e9)}]`, savedAt: 1e12 + below(1e9) };
+      });
   }
 
   #randomWrites(taskId: number, nextStepId: () => number, below: (limit: number) => number): StepWrite[] {
@@ -103,7 +118,10 @@ export class StoreModel {
         steps: [...this.#steps.values()]
           .filter((row) => row.taskId === task.taskId)
           .sort((a, b) => a.stepIndex - b.stepIndex)
-          .map(({ output: _, ...row }) => row),
+          .map(({ output: _, ...row }) => {
+            const { leaseId, seq } = this.#checkpoints.get(row.stepId) ?? {};
+            return { ...row, checkpoint: leaseId === undefined ? null : { leaseId, seq: seq! } };
+          }),
       }));
   }
 
@@ -119,6 +137,10 @@ export class StoreModel {
       answered: row.answered,
       earlierLeases: this.#earlierLeases.get(row.stepId) ?? [],
     }));
+  }
+
+  cursors(): Map<number, string> {
+    return new Map([...this.#checkpoints].map(([stepId, { cursor }]) => [stepId, cursor]));
   }
 
   tasks(): TaskRow[] {

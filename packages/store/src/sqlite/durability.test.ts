@@ -81,7 +81,9 @@ describe("a full disk", () => {
   async function expectUsable(store: Store, tasks: number): Promise<void> {
     expect((await store.activeTasks(0, 10_000)).map(({ task }) => task.taskId)).toHaveLength(tasks);
     expect((await store.sequences()).seq).toBe(tasks + 1);
-    expect((await store.payloads({ taskIds: [tasks, tasks + 1], stepIds: [] })).contexts.size).toBe(1);
+    expect((await store.payloads({ taskIds: [tasks, tasks + 1], stepIds: [], checkpointsOf: [] })).contexts.size).toBe(
+      1,
+    );
   }
 
   test("refuses the turn as `full`, keeps reading, and goes on once there is room (limit of pages)", async () => {

@@ -1,5 +1,14 @@
 /** Rows as SQLite gives them, and what they are to the program. The only place where the names of the two meet. */
-import type { NewTemplate, StepRow, StepState, StoredLease, TaskRow, TaskStatus, Template } from "@tasker/engine";
+import type {
+  NewTemplate,
+  StepCheckpoint,
+  StepRow,
+  StepState,
+  StoredLease,
+  TaskRow,
+  TaskStatus,
+  Template,
+} from "@tasker/engine";
 import type { TaskSummary, TemplateSummary } from "../queries.ts";
 
 /** Columns of `tasks`, in the order of the table. */
@@ -57,6 +66,12 @@ export interface StepRecord {
   readonly wake_at: number | null;
   readonly reason: string | null;
   readonly error: string | null;
+}
+
+/** Which cursor a step has, from a left join. */
+export interface CheckpointRecord {
+  readonly checkpoint_lease: string | null;
+  readonly checkpoint_seq: number | null;
 }
 
 export interface LeaseRecord {
@@ -118,6 +133,11 @@ export function toStep(record: StepRecord): Omit<StepRow, "output"> {
     error: record.error,
     reason: record.reason,
   };
+}
+
+export function toCheckpoint(record: CheckpointRecord): StepCheckpoint | null {
+  if (record.checkpoint_lease === null || record.checkpoint_seq === null) return null;
+  return { leaseId: record.checkpoint_lease, seq: record.checkpoint_seq };
 }
 
 export function toLease(record: LeaseRecord): StoredLease {

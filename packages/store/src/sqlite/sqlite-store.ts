@@ -8,6 +8,7 @@ import { type PayloadRequest, type Store, StoreError, type TurnRecord } from "@t
 import { prepareAppendHistory } from "./commands/append-history.ts";
 import { prepareInsertTasks } from "./commands/insert-tasks.ts";
 import { prepareInsertTemplates } from "./commands/insert-templates.ts";
+import { prepareSaveCheckpoints } from "./commands/save-checkpoints.ts";
 import { prepareUpdateTasks } from "./commands/update-tasks.ts";
 import { prepareWriteSteps } from "./commands/write-steps.ts";
 import type { ProcessLock } from "./lock.ts";
@@ -59,11 +60,13 @@ export class SqliteStore implements Store {
 
   commit(record: TurnRecord): void {
     this.#assertUsable();
-    const { begin, commit, insertTemplates, insertTasks, writeSteps, updateTasks, appendHistory } = this.#statements;
+    const { begin, commit, insertTemplates, insertTasks, saveCheckpoints, writeSteps, updateTasks, appendHistory } =
+      this.#statements;
     try {
       begin.run();
       insertTemplates(record.newTemplates);
       insertTasks(record.newTasks);
+      saveCheckpoints(record.checkpoints);
       writeSteps(record.stepWrites);
       updateTasks(record.taskUpdates);
       appendHistory(record.history);
@@ -122,6 +125,7 @@ function prepareStatements(database: DatabaseSync) {
     rollback: database.prepare("rollback"),
     insertTemplates: prepareInsertTemplates(database),
     insertTasks: prepareInsertTasks(database),
+    saveCheckpoints: prepareSaveCheckpoints(database),
     writeSteps: prepareWriteSteps(database),
     updateTasks: prepareUpdateTasks(database),
     appendHistory: prepareAppendHistory(database),

@@ -1,5 +1,14 @@
 /** A roster whose wire, clock and engine are the test: what comes out is recorded, what goes in is typed by hand. */
-import type { Batch, LogFields, Random, StepRequest, StepResult, WorkerEvents, WorkerInfo } from "@tasker/engine";
+import type {
+  Batch,
+  LogFields,
+  Random,
+  SavedCheckpoint,
+  StepRequest,
+  StepResult,
+  WorkerEvents,
+  WorkerInfo,
+} from "@tasker/engine";
 import {
   type ControlMessage,
   type DecodedBatch,
@@ -27,7 +36,8 @@ export type Event =
       readonly reason: string;
     }
   | { readonly event: "missing"; readonly key: string; readonly leaseIds: readonly string[] }
-  | { readonly event: "progressed"; readonly key: string; readonly leaseId: string; readonly progress: string };
+  | { readonly event: "progressed"; readonly key: string; readonly leaseId: string; readonly progress: string }
+  | { readonly event: "checkpoints"; readonly key: string; readonly checkpoints: readonly SavedCheckpoint[] };
 
 export interface Sent {
   /** The session, or `steps`. */
@@ -61,6 +71,10 @@ export class RecordedEvents implements WorkerEvents {
   }
   progressed(key: string, leaseId: string, progress: string): void {
     this.#note({ event: "progressed", key, leaseId, progress });
+  }
+
+  checkpointsArrived(key: string, checkpoints: readonly SavedCheckpoint[]): void {
+    this.#note({ event: "checkpoints", key, checkpoints });
   }
 
   #note(event: Event): void {
@@ -275,6 +289,7 @@ function buildRequest(batchId: string, stepId: number): StepRequest {
     timeoutMs: 30_000,
     idempotencyKey: "t1:work",
     taskUuid: "0190f3c2-7b3a-7c11-8a2e-000000000001",
+    checkpoint: null,
   };
 }
 

@@ -1,7 +1,16 @@
 /** Tasks that are not final with their steps, for recovery: without contexts and outputs, a page at a time. */
 import type { DatabaseSync } from "node:sqlite";
-import type { StepRow, StoredTask, TaskStatus } from "@tasker/engine";
-import { type StepRecord, stepColumns, type TaskRecord, taskColumns, toStep, toTask } from "../row-mapping.ts";
+import type { StoredStep, StoredTask, TaskStatus } from "@tasker/engine";
+import {
+  type CheckpointRecord,
+  type StepRecord,
+  stepColumns,
+  type TaskRecord,
+  taskColumns,
+  toCheckpoint,
+  toStep,
+  toTask,
+} from "../row-mapping.ts";
 import { hasStatus } from "../status-condition.ts";
 
 /** Each status is a range of the index `active_tasks`, in the order of `task_id`. */
@@ -14,16 +23,21 @@ const pageSql = `${pageOf("in_progress")} union all ${pageOf("blocked")} order b
 
 const tasksSql = `select ${taskColumns} from (${pageSql}) join tasks using (task_id) order by task_id`;
 
-const stepsSql = `select ${stepColumns} from (${pageSql}) cross join steps using (task_id) order by task_id, step_index`;
+const stepsSql = `
+  select ${stepColumns}, checkpoint_lease, checkpoint_seq
+  from (${pageSql}) cross join steps using (task_id) left join checkpoints using (step_id)
+  order by task_id, step_index`;
 
 export function prepareFindActiveTasks(database: DatabaseSync): (after: number, limit: number) => StoredTask[] {
   const findTasks = database.prepare(tasksSql);
   const findSteps = database.prepare(stepsSql);
   return (after, limit) => {
     const tasks = (findTasks.all({ after, limit }) as unknown as TaskRecord[]).map(toTask);
-    const stepsOf = new Map<number, Omit<StepRow, "output">[]>(tasks.map(({ taskId }) => [taskId, []]));
-    const steps = findSteps.all({ after, limit }) as unknown as StepRecord[];
-    for (const record of steps) stepsOf.get(record.task_id)!.push(toStep(record));
+    const stepsOf = new Map<number, StoredStep[]>(tasks.map(({ taskId }) => [taskId, []]));
+    const steps = findSteps.all({ after, limit }) as unknown as (StepRecord & CheckpointRecord)[];
+    for (const record of steps) {
+      stepsOf.get(record.task_id)!.push({ ...toStep(record), checkpoint: toCheckpoint(record) });
+    }
     return tasks.map((task) => ({ task, steps: stepsOf.get(task.taskId)! }));
   };
 }

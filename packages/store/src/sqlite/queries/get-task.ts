@@ -18,18 +18,24 @@ const taskSql = `
 
 const stepsSql = `select ${stepColumns}, output from steps where task_id = ? order by step_id`;
 
+const cursorsSql = `
+  select step_id, cursor from steps cross join checkpoints using (step_id) where task_id = ? order by step_id`;
+
 export function prepareGetTask(database: DatabaseSync): (id: string) => TaskDetail | null {
   const getTask = database.prepare(taskSql);
   const getSteps = database.prepare(stepsSql);
+  const getCursors = database.prepare(cursorsSql);
   return (id) => {
     const task = getTask.get(id) as unknown as (NamedTaskRecord & { context: string; document: string }) | undefined;
     if (task === undefined) return null;
     const steps = getSteps.all(task.task_id) as unknown as (StepRecord & { output: string | null })[];
+    const cursors = getCursors.all(task.task_id) as unknown as { step_id: number; cursor: string }[];
     return {
       ...toTaskSummary(task),
       context: task.context,
       template: JSON.parse(task.document) as Template,
       steps: steps.map((step) => ({ ...toStep(step), output: step.output })),
+      cursors: new Map(cursors.map((record) => [record.step_id, record.cursor])),
     };
   };
 }
