@@ -3,7 +3,7 @@
  * subscriptions by peers that lie about who they are, under a clock that jumps. The engine behind it is a model that
  * checks the story it is told.
  */
-import type { Batch, StepResult, WorkerEvents, WorkerInfo } from "@tasker/engine";
+import type { Batch, SavedCheckpoint, StepResult, WorkerEvents, WorkerInfo } from "@tasker/engine";
 import { defaultZeromqConfig, Roster, type ZeromqConfig, ZeromqCounters } from "@tasker/executors";
 import { decodeOrchestratorMessage, ProtocolError, topicOf } from "@tasker/protocol";
 import type { SeededRandom } from "@tasker/testkit";
@@ -240,6 +240,11 @@ class ModelEngine implements WorkerEvents {
     this.#mustBeHere(key, "reports progress");
   }
 
+  checkpointsArrived(key: string, checkpoints: readonly SavedCheckpoint[]): void {
+    this.#mustBeHere(key, "saves checkpoints");
+    for (const { seq } of checkpoints) must(Number.isSafeInteger(seq) && seq > 0, () => `a checkpoint numbered ${seq}`);
+  }
+
   #mustBeHere(key: string, what: string): void {
     must(this.joined.has(key), () => `${key} ${what}, and never joined`);
   }
@@ -260,6 +265,7 @@ function buildBatch(batchId: string, stepCount: number): Batch {
     timeoutMs: 30_000,
     idempotencyKey: "t1:work",
     taskUuid: "0190f3c2-7b3a-7c11-8a2e-000000000001",
+    checkpoint: null,
   }));
   return { batchId, steps };
 }

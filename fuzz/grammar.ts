@@ -13,6 +13,11 @@ export interface Message {
 /** How often a member has a value that does not belong there, or is left out. */
 const oddLikelihood = 0.012;
 
+const controlTypes = [
+  ...["welcome", "welcome", "result_ack", "result_ack", "checkpoint_ack", "checkpoint_ack"],
+  ...["ping", "rehello", "cancel", "drain"],
+];
+
 export class Grammar {
   readonly #random: SeededRandom;
   readonly #words: Vocabulary;
@@ -66,7 +71,9 @@ export class Grammar {
       leases: this.#leases(),
       capacity: this.#capacity(),
       progress: several(random, 2, () => this.#object({ lease_id: this.#words.lease(), progress: payload(random) })),
-      checkpoints: several(random, 1, () => this.#object({ lease_id: this.#words.lease(), cursor: payload(random) })),
+      checkpoints: several(random, 2, () =>
+        this.#object({ lease_id: this.#words.lease(), seq: between(random, 1, 4), cursor: payload(random) }),
+      ),
     };
   }
 
@@ -109,7 +116,7 @@ export class Grammar {
     const random = this.#random;
     const draw = random.uniform();
     if (draw < 0.4) return this.#batch();
-    const type = pick(random, ["welcome", "welcome", "result_ack", "result_ack", "ping", "rehello", "cancel", "drain"]);
+    const type = pick(random, controlTypes);
     const rest = draw > 0.99 ? { type: "refuse", reason: "codec", detail: "no" } : { type, ...this.#controlRest(type) };
     return this.#object({ protocol_version: "2.0", orchestrator_id: "o1", epoch: this.#words.epoch(), ...rest });
   }
@@ -124,6 +131,11 @@ export class Grammar {
       }
       case "result_ack":
         return { lease_ids: this.#leases(), timeout_ids: this.#leases() };
+      case "checkpoint_ack": {
+        const refused = pick<Tree>(random, [null, null, "stale_lease", "too_large"]);
+        const settled = () => this.#object({ lease_id: this.#words.lease(), seq: between(random, 1, 4), refused });
+        return { checkpoints: several(random, 3, settled) };
+      }
       case "cancel":
         return { lease_ids: this.#leases(), reason: "task cancelled" };
       case "rehello":
