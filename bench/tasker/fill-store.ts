@@ -9,7 +9,14 @@ const at = 1_800_000_000_000;
 /** @param store one that was just made */
 export async function fillStore(store: Store, scenario: Scenario): Promise<void> {
   const template = { templateId: 1, template: benchTemplate(scenario), source: "", createdAt: at };
-  await store.commit({ newTemplates: [template], newTasks: [], checkpoints: [], stepWrites: [], taskUpdates: [], history: [] });
+  await store.commit({
+    newTemplates: [template],
+    newTasks: [],
+    checkpoints: [],
+    stepWrites: [],
+    taskUpdates: [],
+    history: [],
+  });
   const text = payload(scenario.payloadBytes);
   for (let first = 1; first <= scenario.finishedTasks; first += tasksPerCommit) {
     const count = Math.min(tasksPerCommit, scenario.finishedTasks - first + 1);
