@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup toolchains demo test check bench simulate simulate-mutations fuzz dev clean
+.PHONY: help setup toolchains demo test check bench bench-guard simulate simulate-mutations fuzz dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ check: toolchains ## Types, lint, format, import directions, unused code
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
 	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STORE),--store $(STORE)) $(if $(DOCS),--docs)
+
+bench-guard: setup ## Fail when a step has become more than 25 % dearer than recorded; RECORD=1 records
+	$(NODE) bench/guard/main.ts $(if $(RECORD),--record) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 simulate: setup ## Run 1,000 random worlds with faults; SEEDS=n other than that, SEED=n one of them line by line
 	$(NODE) simulation/run.ts

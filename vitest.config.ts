@@ -10,6 +10,7 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "tests/**/*.test.ts",
       "simulation/*.test.ts",
+      "bench/**/*.test.ts",
       "fuzz/*.test.ts",
     ],
     pool: "forks",

@@ -2,17 +2,14 @@
  * `make bench`: Tasker beside the bare pipeline, in one run and in turns, so that both see the same machine. Prints a table
  * and writes `bench/results/`. Figures of different runs do not compare; the ratios do.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Measurement, median, ratioOf } from "./measurement.ts";
 import { writePage } from "./report/page.ts";
 import { type Report, type Row, type ScaleRow, saveReport, thisMachine } from "./report/report.ts";
 import { printReport, printRow, printScale } from "./report/table.ts";
-import type { Order, SystemName } from "./run-one.ts";
 import { type Scale, type Scenario, scales, scenarios } from "./scenarios.ts";
 import { storeNames } from "./stores.ts";
+import { type Pair, runOne, runPair } from "./turns.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -64,50 +61,21 @@ if (flags.docs) writePage(report);
 
 /** Some rounds, bare pipeline and Tasker in turns; the row is the round with the median ratio. */
 async function measure(scenario: Scenario): Promise<Row> {
-  const pairs: Row[] = [];
-  const ratios: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const { bare, tasker } = await inTurns(round, {
-      bare: () => runOne("bare", scenario),
-      tasker: () => runOne("tasker", scenario),
-    });
-    ratios.push(ratioOf(scenario, bare, tasker));
-    pairs.push({ scenario, bare, tasker, ratio: ratios.at(-1)!, ratios });
-  }
-  const middle = median(ratios);
-  return pairs.find(({ ratio }) => ratio === middle)!;
-}
-
-/** Every round the other one first: what a machine does slowly does not favour one of them. */
-async function inTurns<T>(round: number, runs: Record<"bare" | "tasker", () => Promise<T>>) {
-  if (round % 2 === 0) {
-    const bare = await runs.bare();
-    return { bare, tasker: await runs.tasker() };
-  }
-  const tasker = await runs.tasker();
-  return { bare: await runs.bare(), tasker };
+  const pairs: Pair[] = [];
+  for (let round = 0; round < rounds; round++) pairs.push(await runPair(round, scenario, flags.store));
+  const ratios = pairs.map(({ bare, tasker }) => ratioOf(scenario, bare, tasker));
+  const ratio = median(ratios);
+  return { ...pairs[ratios.indexOf(ratio)]!, scenario, ratio, ratios };
 }
 
 /** All points of a scale, round after round. */
 async function measureScale(scale: Scale): Promise<ScaleRow> {
   const measured: Measurement[][] = scale.points.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [index, { scenario }] of scale.points.entries()) measured[index]!.push(await runOne("tasker", scenario));
+    for (const [index, { scenario }] of scale.points.entries())
+      measured[index]!.push(await runOne("tasker", scenario, flags.store));
   }
   return { scale, measured };
-}
-
-async function runOne(system: SystemName, scenario: Scenario): Promise<Measurement> {
-  const child = fork(join(import.meta.dirname, "run-one.ts"), {
-    execArgv: [...process.execArgv, "--max-old-space-size=8192"],
-  });
-  const order: Order = { system, scenario, store: flags.store };
-  child.send(order);
-  const answer = await Promise.race([once(child, "message"), once(child, "exit")]);
-  if (typeof answer[0] !== "object" || answer[0] === null)
-    fail(`${system}, ${scenario.name}: the run ended with ${answer[0]}`);
-  await once(child, "exit");
-  return answer[0] as Measurement;
 }
 
 function fail(message: string): never {

@@ -8,11 +8,12 @@ import { Engine, type SubmitTask } from "@tasker/engine";
 import { defaultZeromqConfig, startZeromqExecutor } from "@tasker/executors";
 import { eventLoopScheduler, machineClock, machineRandom, openLog } from "@tasker/server";
 import { openStore } from "@tasker/store";
-import { payload, type Scenario } from "../scenarios.ts";
+import type { Scenario } from "../scenarios.ts";
 import { openBenchStore } from "../stores.ts";
 import type { Place, System } from "../system.ts";
 import { type Usage, usageOf } from "../usage.ts";
 import { fillStore } from "./fill-store.ts";
+import { requestOf } from "./request.ts";
 import { benchTemplate, bystanderTemplate } from "./templates.ts";
 
 export async function openTasker(scenario: Scenario, { folder, store: storeName }: Place): Promise<System> {
@@ -119,24 +120,6 @@ async function submitBystanders(engine: Engine, scenario: Scenario): Promise<voi
   const request = requestOf("bystander", scenario);
   for (let left = scenario.bystanders; left > 0; left -= 1_000)
     await engine.submit(new Array<SubmitTask>(Math.min(left, 1_000)).fill(request));
-}
-
-function requestOf(name: string, { payloadBytes }: Scenario): SubmitTask {
-  const context = payload(payloadBytes);
-  return {
-    namespace: "bench",
-    name,
-    version: null,
-    context,
-    contextValue: JSON.parse(context),
-    idempotencyKey: null,
-    fingerprint: null,
-    priority: 0,
-    tags: [],
-    correlationId: null,
-    initiator: null,
-    reason: null,
-  };
 }
 
 function forkWorkers(scenario: Scenario, steps: string, results: string): ChildProcess[] {
