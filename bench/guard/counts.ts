@@ -8,9 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GCProfiler, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Batch, Engine, type Executor, type StepResult, type SubmitTask } from "@tasker/engine";
+import { type Batch, Engine, type StepResult, type SubmitTask } from "@tasker/engine";
 import { eventLoopScheduler, machineClock, machineRandom, openLog } from "@tasker/server";
 import { openStore } from "@tasker/store";
+import { buildWorker, completed, RecordingExecutor } from "@tasker/testkit";
 import { graphOf } from "../graph.ts";
 import { payload, type Scenario } from "../scenarios.ts";
 import { requestOf } from "../tasker/request.ts";
@@ -36,7 +37,9 @@ export async function countSteps(scenario: Scenario, tasks: number, concurrency:
   await engine.start();
   await engine.applyTemplate(benchTemplate(scenario), "");
   const executor = new AnsweringExecutor(engine, payload(scenario.payloadBytes));
-  engine.workerEvents.workerJoined(worker(executor, scenario.slots));
+  engine.workerEvents.workerJoined(
+    buildWorker(executor, { key: workerKey, handlers: ["noop"], capacity: scenario.slots }),
+  );
   const request = requestOf("bench", scenario);
   await runTasks(engine, request, tasks / 4, concurrency);
 
@@ -56,8 +59,7 @@ export async function countSteps(scenario: Scenario, tasks: number, concurrency:
 }
 
 /** Answers all that one turn sent in the next one. */
-class AnsweringExecutor implements Executor {
-  readonly kind = "zeromq";
+class AnsweringExecutor extends RecordingExecutor {
   readonly #engine: Engine;
   readonly #output: string;
   #answers: StepResult[] = [];
@@ -65,52 +67,26 @@ class AnsweringExecutor implements Executor {
   messages = 0;
 
   constructor(engine: Engine, output: string) {
+    super();
     this.#engine = engine;
     this.#output = output;
   }
 
-  dispatch(_key: string, { steps }: Batch): void {
+  override dispatch(_key: string, { steps }: Batch): void {
     this.messages++;
     if (this.#answers.length === 0) setImmediate(() => this.#answer());
-    for (const { stepId, leaseId } of steps) this.#answers.push(completed(stepId, leaseId, this.#output));
+    for (const request of steps) this.#answers.push(completed(request, this.#output));
   }
 
-  acknowledge(): void {
+  override acknowledge(): void {
     this.messages++;
   }
-
-  acknowledgeTimeouts(): void {}
-  cancel(): void {}
-  drain(): void {}
 
   #answer(): void {
     const answers = this.#answers;
     this.#answers = [];
     this.#engine.workerEvents.resultsArrived(workerKey, answers);
   }
-}
-
-function completed(stepId: number, leaseId: string, output: string): StepResult {
-  const none = { error: null, errorCode: null, retryable: null, retryAfterMs: null };
-  return { ...none, stepId, leaseId, outcome: "completed", output, executionTimeMs: 1 };
-}
-
-function worker(executor: Executor, capacity: number) {
-  return {
-    key: workerKey,
-    executor,
-    workerId: "guard",
-    protocol: "2.0" as const,
-    language: null,
-    sdk: null,
-    version: null,
-    pool: "default",
-    handlers: ["noop"],
-    capacity,
-    oneBatchAtATime: false,
-    batchPrefix: "batch_",
-    heldLeases: [],
-  };
 }
 
 /** `concurrency` tasks at once; as many begin in a turn as ended in the one before. */
