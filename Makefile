@@ -47,6 +47,10 @@ simulate-mutations: setup ## Prove that the simulation finds deliberate bugs (ta
 fuzz: setup ## Send 1,000,000 hostile messages to codec and session machines; MESSAGES=n other than that, SEED=n one round
 	$(NODE) fuzz/run.ts
 
+.PHONY: fuzz-http
+fuzz-http: setup ## Let schemathesis loose on the HTTP API of a real orchestrator; EXAMPLES=n requests for each operation and phase
+	$(NODE) tests/http-fuzz/run.ts
+
 dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples
 

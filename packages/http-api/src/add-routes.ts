@@ -15,6 +15,7 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
       schema: { querystring: noQuerySchema, ...documented(route) },
       validatorCompiler: validatorFor(route) as never,
       ...(route.bodyLimit !== undefined && { bodyLimit: route.bodyLimit }),
+      ...(route.links !== undefined && { links: route.links }),
       exposeHeadRoute: method === "GET" && route.isStream !== true,
       handler: route.handler,
     });
@@ -26,11 +27,9 @@ export function addRoutes(app: FastifyInstance, table: RouteTable): void {
   }
 }
 
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
-
 /** A path that exists answers 405 to the methods that it does not take, before any body is read. */
 function refuseOtherMethods(app: FastifyInstance, url: string, taken: readonly string[]): void {
-  const others = methods.filter((method) => !app.hasRoute({ method, url }));
+  const others = app.supportedMethods.filter((method) => !app.hasRoute({ method, url }));
   const allowed = taken.join(", ");
   app.route({
     method: others,

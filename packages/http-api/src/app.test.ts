@@ -19,7 +19,8 @@ test("an unknown path is a problem, another method is one that names those that 
   });
   expect(other.json()).toMatchObject(problem(405, "method_not_allowed"));
   expect(other.headers.allow).toBe("POST, GET");
-  expect((await app.inject({ method: "OPTIONS", url: "/v1/stream" })).statusCode).toBe(405);
+  for (const method of ["OPTIONS", "TRACE", "QUERY"] as const)
+    expect((await app.inject({ method: method as "OPTIONS", url: "/v1/stream" })).statusCode).toBe(405);
   expect((await app.inject({ method: "HEAD", url: "/readyz" })).statusCode).toBe(200);
 });
 

@@ -26,6 +26,10 @@ export interface Answer {
   readonly mediaType?: string;
 }
 
+export type Links = Readonly<
+  Record<number, Readonly<Record<string, { operationId: string; parameters: Readonly<Record<string, string>> }>>>
+>;
+
 export interface Route {
   readonly operationId: string;
   readonly summary: string;
@@ -42,6 +46,8 @@ export interface Route {
   /** Beside those that every route may answer. */
   readonly problems: readonly ProblemCode[];
   readonly bodyLimit?: number;
+  /** What can be done next with what an answer holds: OpenAPI links, by status and name. */
+  readonly links?: Links;
   /** It answers for as long as the client listens. */
   readonly isStream?: boolean;
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> | FastifyReply;

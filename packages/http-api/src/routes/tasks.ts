@@ -27,6 +27,13 @@ import { taskItemJson, taskJson } from "../views/index.ts";
 
 const submitProblems = ["template_not_found", "idempotency_conflict", "context_invalid", ...commandProblems] as const;
 
+const byId = { id: "$response.body#/id" };
+const linksToTask = {
+  task: { operationId: "getTask", parameters: byId },
+  events: { operationId: "listTaskEvents", parameters: byId },
+  cancel: { operationId: "cancelTask", parameters: byId },
+};
+
 /** Bytes of a body for everything but the context. */
 const roomBesideContext = 256 * 1024;
 
@@ -42,6 +49,7 @@ export function submitTask({ commands, reader, limits }: Parts): Route {
       200: { description: "The task that this idempotency key already has.", schema: reference("Task") },
     },
     problems: submitProblems,
+    links: { 201: linksToTask, 200: linksToTask },
     handler: async (request, reply) => {
       const { text, value } = request.body as JsonBody;
       const [outcome] = await commands.submit([toSubmission(value as SubmitBody, contextOf(text), limits)]);

@@ -16,6 +16,20 @@ function textOrNull(chars: number, description: string) {
   return Type.Union([text(chars, description), Type.Null()], { description });
 }
 
+/** The order of `examples/order-fulfillment`. */
+const exampleTask = {
+  namespace: "fulfillment",
+  name: "process_order",
+  context: {
+    order_id: 12345,
+    customer_info: { name: "Ada Byron", email: "ada@example.com" },
+    items: [{ sku: "TEA-EARL-GREY-250", quantity: 2, unit_price_cents: 1250 }],
+    total_cents: 2500,
+    payment: { token: "tok_visa_4242" },
+    shipping: { method: "ground", address: { street: "12 St James's Square", city: "London", country: "GB" } },
+  },
+};
+
 export function submitBodySchema(limits: HttpLimits) {
   return Type.Object(
     {
@@ -44,7 +58,7 @@ export function submitBodySchema(limits: HttpLimits) {
       initiator: Type.Optional(textOrNull(limits.nameChars, "Who or what asked for it.")),
       reason: Type.Optional(textOrNull(limits.reasonChars, "Why; kept in the history.")),
     },
-    { ...strict, description: "A task to run." },
+    { ...strict, description: "A task to run.", examples: [exampleTask] },
   );
 }
 export type SubmitBody = Static<ReturnType<typeof submitBodySchema>>;
