@@ -41,6 +41,17 @@ export function buildProgram(shell: Shell, version: string, onCode: (code: ExitC
     .description("the workers that are connected")
     .action(runs(async () => (await import("./commands/worker/list.ts")).listWorkers));
 
+  program
+    .command("conformance")
+    .description("check that a worker does what the protocol says; COMMAND starts it")
+    .argument("<command...>", "what starts the worker, after --")
+    .addOption(new Option("--protocol <version>", "what it speaks").choices(["1.0", "2.0"]).default("2.0"))
+    .addOption(new Option("--case <name>", "only this case, or this topic; may be repeated").argParser(collect))
+    .option("--all", "a case whose handler the worker does not offer counts as failed")
+    .addOption(jsonOption())
+    .option("--junit <file>", "also write the report as JUnit XML")
+    .action(runs(async () => (await import("./commands/conformance.ts")).runConformanceCommand));
+
   serverOptions(program.command("doctor"))
     .description("check this machine and the server; each finding has a next step")
     .addOption(urlOption())

@@ -17,13 +17,13 @@ const intro = `# Command line
 Made from the commands' own help by \`npm run reference\`.
 
 Data goes to stdout, and with \`--json\` nothing else does: one document, or a document a line where it streams
-(\`task watch\`, \`task events\`, \`template apply\`, \`template validate\`, \`doctor\`). Errors and progress notes go to stderr: what
+(\`task watch\`, \`task events\`, \`template apply\`, \`template validate\`, \`doctor\`, \`conformance\`). Errors and progress notes go to stderr: what
 happened, where, and what to do next. JSON is printed as the server sent it: integers beyond 2^53 stay what they are.
 
 | exit code | means |
 |---|---|
 | 0 | ok |
-| 1 | the task failed, is blocked or was cancelled; a check of \`doctor\` failed |
+| 1 | the task failed, is blocked or was cancelled; a check of \`doctor\`, or a case of \`conformance\`, failed |
 | 2 | usage: an argument, a file, a setting or a request is wrong |
 | 3 | the server cannot be reached, or cannot answer now |
 | 4 | not allowed |
