@@ -1,6 +1,7 @@
 /** The languages of the repository, in the order in which they are set up, checked and tested. */
 import type { Language } from "./language.ts";
 import { python } from "./python.ts";
+import { ruby } from "./ruby.ts";
 import { typescript } from "./typescript.ts";
 
-export const languages: readonly Language[] = [typescript, python];
+export const languages: readonly Language[] = [typescript, python, ruby];
