@@ -154,7 +154,13 @@ function startExecutor(config: ServerConfig, engine: Engine, log: Log): Promise<
       maxStepsPerBatch: stepExecution.batchSize,
     },
   };
-  const ports = { clock: machineClock, random: machineRandom(), log, orchestratorId: `${hostname()}-${process.pid}` };
+  const ports = {
+    clock: machineClock,
+    random: machineRandom(),
+    log,
+    orchestratorId: `${hostname()}-${process.pid}`,
+    isCongested: () => engine.isCongested,
+  };
   return startZeromqExecutor(zeromq, engine.workerEvents, ports);
 }
 

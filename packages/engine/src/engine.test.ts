@@ -582,12 +582,12 @@ describe("a restart", () => {
   });
 });
 
-/** A store whose commits fail while `state.fails` is set. */
-function failingStore(state: { fails: boolean }): (real: Store) => Store {
+/** A store whose commits (or calls of another method) fail while `state.fails` is set. */
+function failingStore(state: { fails: boolean }, method: keyof Store = "commit"): (real: Store) => Store {
   return (real) =>
     new Proxy(real, {
       get: (target, name) => {
-        if (name === "commit" && state.fails) {
+        if (name === method && state.fails) {
           return () => {
             throw new StoreError("full", "no space");
           };
@@ -840,5 +840,76 @@ describe("a pause of the orchestrator", () => {
     await kit.clock.advance(1);
     await kit.answer(completed(pay!));
     expect(kit.story().slice(-2)).toEqual(["pay in_progress->completed", "task in_progress->completed"]);
+  });
+});
+
+describe("fault 37: what waits for a turn is bounded", () => {
+  const unknown = (output: string) => completed({ stepId: 99, leaseId: "nobody.99" }, output);
+
+  it("submissions, by their number: the last that fits is taken, one more is overloaded, and taken after the turn", async () => {
+    const { engine, clock, submit } = await startEngine({ settings: { maxPendingSubmissions: 3 } });
+    const first = engine.submit([submission("{}", {}), submission("{}", {})]);
+    const last = engine.submit([submission("{}", {})]);
+    await expect(engine.submit([submission("{}", {})])).rejects.toMatchObject({ code: "overloaded" });
+    await clock.settle();
+    expect([...(await first), ...(await last)].every(({ ok }) => ok)).toBe(true);
+    expect((await submit()).ok).toBe(true);
+  });
+
+  it("submissions, by the length of their contexts", async () => {
+    const context = '{"text":"0123456789"}';
+    const { engine, clock } = await startEngine({ settings: { maxPendingSubmissionBytes: 2 * context.length } });
+    const taken = [engine.submit([submission(context, {})]), engine.submit([submission(context, {})])];
+    await expect(engine.submit([submission("{}", {})])).rejects.toMatchObject({ code: "overloaded" });
+    await clock.settle();
+    expect((await Promise.all(taken)).flat().every(({ ok }) => ok)).toBe(true);
+  });
+
+  it.each([
+    ["number", { maxPendingResults: 3 }, 1],
+    ["length", { maxPendingResultBytes: 15 }, 5],
+  ] as const)(
+    "results, by their %s: nothing more is to be read until a turn has taken them",
+    async (_, settings, size) => {
+      const { engine, clock } = await startEngine({ settings });
+      for (const isCongested of [false, false, true]) {
+        engine.workerEvents.resultsArrived(null, [unknown("7".repeat(size))]);
+        expect(engine.isCongested).toBe(isCongested);
+      }
+      await clock.settle();
+      expect(engine.isCongested).toBe(false);
+    },
+  );
+
+  it("results of a failed turn count again, and once", async () => {
+    const state = { fails: true };
+    const { engine, clock } = await startEngine({
+      settings: { maxPendingResults: 3 },
+      store: failingStore(state, "leases"),
+    });
+    engine.workerEvents.resultsArrived(null, [unknown("1"), unknown("2"), unknown("3")]);
+    await clock.settle();
+    expect(engine.isCongested).toBe(true);
+    state.fails = false;
+    await clock.advance(10_000);
+    expect(engine.isCongested).toBe(false);
+  });
+
+  it("the log has ten lines about results of unknown leases in ten seconds, however many come", async () => {
+    const { engine, clock, log } = await startEngine();
+    const lines = () => log.lines.filter(({ event }) => event === "result.unknown_lease").length;
+    for (let round = 0; round < 30; round++) {
+      engine.workerEvents.resultsArrived(null, [unknown("1")]);
+      await clock.settle();
+    }
+    expect(lines()).toBe(10);
+    expect(engine.metrics.results.unknown).toBe(30);
+    await clock.advance(10_000);
+    engine.workerEvents.resultsArrived(null, [unknown("1")]);
+    await clock.settle();
+    expect(lines()).toBe(11);
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ event: "peers.more_complaints", fields: { silenced: 20 } }),
+    );
   });
 });

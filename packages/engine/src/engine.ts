@@ -3,8 +3,15 @@
  * decides in memory, commits all rows of the turn in one transaction, and only then lets the effects out. Nothing leaves
  * before the row that justifies it is durable. It imports no driver, socket or clock.
  */
+import { Complaints } from "./complaints.ts";
 import { TaskerError } from "./domain/errors.ts";
-import { defaultEngineSettings, type EngineSettings, failurePauseMs, sweepIntervalMs } from "./domain/limits.ts";
+import {
+  complaintsLogged,
+  defaultEngineSettings,
+  type EngineSettings,
+  failurePauseMs,
+  sweepIntervalMs,
+} from "./domain/limits.ts";
 import { compilePlan } from "./domain/plan.ts";
 import { PlanRegistry } from "./domain/plan-registry.ts";
 import { overloaded, stopping, storageError } from "./domain/refusals.ts";
@@ -79,6 +86,7 @@ export class Engine {
       metrics: new EngineMetrics(),
       random: ports.random,
       log: ports.log,
+      complaints: new Complaints(ports.log, complaintsLogged),
     };
     this.failed = new Promise((resolve) => {
       this.#fatal = resolve;
@@ -103,8 +111,7 @@ export class Engine {
    */
   async submit(requests: readonly SubmitTask[]): Promise<SubmitOutcome[]> {
     this.#assertAccepting();
-    if (this.#inbox.pendingSubmissions + requests.length > this.#world.settings.maxPendingSubmissions)
-      throw overloaded();
+    this.#assertRoom(requests);
     const { outcomes, checked, places } = checkSubmissions(this.#world.plans, requests);
     if (checked.length === 0) return outcomes;
     const answers = await new Promise<SubmitOutcome[]>((resolve, reject) =>
@@ -158,6 +165,13 @@ export class Engine {
 
   get activeTasks(): number {
     return this.#world.memory.tasks.size;
+  }
+
+  /** So much has come from workers that nothing more should be read from them until turns have caught up. */
+  get isCongested(): boolean {
+    const { maxPendingResults, maxPendingResultBytes } = this.#world.settings;
+    const { count, chars } = this.#inbox.news;
+    return count >= maxPendingResults || chars >= maxPendingResultBytes;
   }
 
   /** How long the step that has been ready longest has waited, in milliseconds; null when none is ready. */
@@ -225,6 +239,7 @@ export class Engine {
     const { clock } = this.#ports;
     const inputs = this.#inbox.take(this.#world.settings.turnWeight);
     const turn = new Turn(clock.wallMs(), clock.monotonicMs());
+    this.#world.complaints.tick(turn.now);
     try {
       await this.#decide(turn, inputs);
       if (!turn.isEmpty) await this.#commit(turn);
@@ -354,6 +369,13 @@ export class Engine {
     const timer = this.#world.memory.timers.nextAt();
     const next = holdsLeases(this.#world) ? Math.min(timer ?? Number.POSITIVE_INFINITY, this.#sweepAt) : timer;
     this.#ports.scheduler.wakeAt(next, () => this.#schedule());
+  }
+
+  /** Bytes refuse what comes after them, not a single call that has more. */
+  #assertRoom(requests: readonly SubmitTask[]): void {
+    const { maxPendingSubmissions, maxPendingSubmissionBytes } = this.#world.settings;
+    const { count, chars } = this.#inbox.submissions;
+    if (count + requests.length > maxPendingSubmissions || chars >= maxPendingSubmissionBytes) throw overloaded();
   }
 
   #assertAccepting(): void {

@@ -31,10 +31,23 @@ export type Input =
   | { readonly kind: "rejected"; readonly key: string; readonly leaseIds: readonly string[]; readonly reason: string }
   | { readonly kind: "missing"; readonly key: string; readonly leaseIds: readonly string[] };
 
+/** How much waits: its number, and the length of its payloads. */
+export class Load {
+  count = 0;
+  chars = 0;
+
+  add(input: Input, times: 1 | -1): void {
+    this.count += times * weightOf(input);
+    this.chars += times * charsOf(input);
+  }
+}
+
 export class Inbox {
   #inputs: Input[] = [];
-  /** Tasks whose submission waits. */
-  pendingSubmissions = 0;
+  /** Tasks whose submission waits, with their contexts. */
+  readonly submissions = new Load();
+  /** What executors have said: results, checkpoints, leases that came back, workers that changed. */
+  readonly news = new Load();
 
   get isEmpty(): boolean {
     return this.#inputs.length === 0;
@@ -42,12 +55,14 @@ export class Inbox {
 
   push(input: Input): void {
     this.#inputs.push(input);
-    if (input.kind === "submit") this.pendingSubmissions += input.tasks.length;
+    this.#loadOf(input).add(input, 1);
   }
 
   /** What a failed turn had taken and nobody else will say again, before all that came since. */
   putBack(inputs: readonly Input[]): void {
-    this.#inputs = [...inputs.filter((input) => !("answer" in input)), ...this.#inputs];
+    const kept = inputs.filter((input) => !("answer" in input));
+    for (const input of kept) this.#loadOf(input).add(input, 1);
+    this.#inputs = [...kept, ...this.#inputs];
   }
 
   /** The oldest inputs, up to `weight` tasks and results, but at least one. */
@@ -56,8 +71,12 @@ export class Inbox {
     for (let taken = 0; count < this.#inputs.length && taken < weight; count++) taken += weightOf(this.#inputs[count]!);
     const inputs = this.#inputs.slice(0, count);
     this.#inputs = count === this.#inputs.length ? [] : this.#inputs.slice(count);
-    for (const input of inputs) if (input.kind === "submit") this.pendingSubmissions -= input.tasks.length;
+    for (const input of inputs) this.#loadOf(input).add(input, -1);
     return inputs;
+  }
+
+  #loadOf(input: Input): Load {
+    return input.kind === "submit" ? this.submissions : this.news;
   }
 }
 
@@ -66,6 +85,17 @@ function weightOf(input: Input): number {
   if (input.kind === "results") return input.results.length;
   if (input.kind === "checkpoints") return input.checkpoints.length;
   return 1;
+}
+
+function charsOf(input: Input): number {
+  let chars = 0;
+  if (input.kind === "submit") for (const { request } of input.tasks) chars += request.context.length;
+  else if (input.kind === "results")
+    for (const { output, error } of input.results) chars += (output?.length ?? 0) + (error?.length ?? 0);
+  else if (input.kind === "checkpoints") for (const { cursor } of input.checkpoints) chars += cursor.length;
+  else if ("leaseIds" in input) for (const leaseId of input.leaseIds) chars += leaseId.length;
+  else if (input.kind === "joined") for (const leaseId of input.worker.heldLeases) chars += leaseId.length;
+  return chars;
 }
 
 /** Tells everybody who waits for an answer to these inputs that there is none. */

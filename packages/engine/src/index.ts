@@ -1,3 +1,4 @@
+export { Complaints } from "./complaints.ts";
 export * from "./domain/errors.ts";
 export { defaultEngineSettings, type EngineSettings } from "./domain/limits.ts";
 export { nearest } from "./domain/nearest.ts";

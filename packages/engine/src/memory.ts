@@ -2,6 +2,7 @@
  * All that the engine knows about active tasks. The store is the truth: after a failed commit this is thrown away and
  * read again, through the same path as at start-up.
  */
+import type { Complaints } from "./complaints.ts";
 import type { EngineSettings } from "./domain/limits.ts";
 import type { PlanRegistry } from "./domain/plan-registry.ts";
 import type { Step, Task } from "./domain/task.ts";
@@ -44,4 +45,6 @@ export interface World {
   readonly metrics: EngineMetrics;
   readonly random: Random;
   readonly log: Log;
+  /** For what peers can cause as often as they like. */
+  readonly complaints: Complaints;
 }

@@ -15,6 +15,12 @@ export interface EngineSettings {
   readonly maxErrorBytes: number;
   /** Submitted tasks that wait for a turn; more are refused as `overloaded`. */
   readonly maxPendingSubmissions: number;
+  /** Their contexts; once so many characters wait, further calls are refused as `overloaded`. */
+  readonly maxPendingSubmissionBytes: number;
+  /** Results and other news of workers that wait for a turn; at so many nothing more is read from workers. */
+  readonly maxPendingResults: number;
+  /** The same, by the characters of their payloads. */
+  readonly maxPendingResultBytes: number;
   /** Tasks and results that one turn takes from its inbox. */
   readonly turnWeight: number;
   /** Contexts and outputs of active tasks kept in memory. */
@@ -31,6 +37,9 @@ export const defaultEngineSettings: EngineSettings = {
   maxOutputBytes: 4 * 1024 * 1024,
   maxErrorBytes: 64 * 1024,
   maxPendingSubmissions: 10_000,
+  maxPendingSubmissionBytes: 256 * 1024 * 1024,
+  maxPendingResults: 20_000,
+  maxPendingResultBytes: 64 * 1024 * 1024,
   turnWeight: 2_000,
   payloadCacheBytes: 64 * 1024 * 1024,
   traceSteps: false,
@@ -41,3 +50,6 @@ export const sweepIntervalMs = 250;
 
 /** After a commit has failed the next turn waits this long; twice as long after each further failure, up to the second. */
 export const failurePauseMs = { first: 100, longest: 5_000 } as const;
+
+/** Lines about results of unknown and old leases in ten seconds; the rest are counted. */
+export const complaintsLogged = 10;

@@ -137,7 +137,7 @@ function recordStale(world: World, turn: Turn, result: StepResult, row: StoredLe
   const known = last || row?.earlierLeases.includes(result.leaseId) === true;
   if (row === undefined || !known) {
     world.metrics.results.unknown++;
-    world.log.warn("result.unknown_lease", { step_id: result.stepId, lease: result.leaseId });
+    world.complaints.raise("result.unknown_lease", { step_id: result.stepId, lease: result.leaseId });
     return;
   }
   if ((last && row.answered) || result.errorCode === "timeout") {
@@ -147,7 +147,7 @@ function recordStale(world: World, turn: Turn, result: StepResult, row: StoredLe
   world.metrics.results.late_recorded++;
   const name = world.plans.byId(row.templateId).steps[row.stepIndex]!.name;
   turn.noteInactive(world.memory, row.taskId, lateTransition(name, row.state, null, result));
-  world.log.warn("result.late", { step_id: result.stepId, step: name, lease: result.leaseId });
+  world.complaints.raise("result.late", { step_id: result.stepId, step: name, lease: result.leaseId });
 }
 
 function lateTransition(step: string, state: string, attempt: number | null, result: StepResult): Transition {

@@ -11,6 +11,8 @@ export interface ZeromqExecutorPorts {
   readonly random: Random;
   /** Names this orchestrator to workers; the same after a restart. */
   readonly orchestratorId: string;
+  /** While it is so, nothing is read from workers: see `Engine.isCongested`. */
+  readonly isCongested?: () => boolean;
 }
 
 export interface ZeromqExecutor extends Executor {
@@ -35,11 +37,11 @@ const defaultDrainMs = 2_000;
 export async function startZeromqExecutor(
   config: ZeromqConfig,
   events: WorkerEvents,
-  { clock, log, random, orchestratorId }: ZeromqExecutorPorts,
+  { clock, log, random, orchestratorId, isCongested = () => false }: ZeromqExecutorPorts,
 ): Promise<ZeromqExecutor> {
   const counters = new ZeromqCounters();
   const owner = `orchestrator ${orchestratorId}, process ${process.pid}`;
-  const sockets = await Sockets.open({ config, log, counters, secret: random.token(), owner });
+  const sockets = await Sockets.open({ config, log, counters, secret: random.token(), owner, isCongested });
   const roster = new Roster({
     config,
     events,

@@ -3,7 +3,15 @@
  * ticks come in and are passed to whom they concern; the engine's calls go out as frames. Has no socket and no timer
  * of its own: the same code runs in the simulation.
  */
-import type { Batch, Executor, Log, Random, SettledCheckpoint, WorkerEvents } from "@tasker/engine";
+import {
+  type Batch,
+  Complaints,
+  type Executor,
+  type Log,
+  type Random,
+  type SettledCheckpoint,
+  type WorkerEvents,
+} from "@tasker/engine";
 import {
   type CodecLimits,
   decodeResults,
@@ -14,7 +22,6 @@ import {
   topics,
 } from "@tasker/protocol";
 import { AwakeTime } from "./awake-time.ts";
-import { Complaints } from "./complaints.ts";
 import type { ZeromqConfig } from "./config.ts";
 import { countOne, type ZeromqCounters } from "./counters.ts";
 import { isPlainTopic, PlainSlots } from "./plain-slots.ts";

@@ -2,9 +2,8 @@
  * What is said to sessions: batches and orders, which wait while a worker cannot be reached; acks, which are collected;
  * and all the rest, which is said again anyway if it is lost.
  */
-import type { Batch, SettledCheckpoint } from "@tasker/engine";
+import type { Batch, Complaints, SettledCheckpoint } from "@tasker/engine";
 import { type ControlMessage, defaultLimits, encodeBatch, encodeControl } from "@tasker/protocol";
-import type { Complaints } from "./complaints.ts";
 import type { ZeromqConfig } from "./config.ts";
 import { countOne, type ZeromqCounters } from "./counters.ts";
 import type { Session } from "./session.ts";

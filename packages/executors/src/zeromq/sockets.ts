@@ -3,7 +3,7 @@
  * socket takes at most 256 frames and then lets everything else run; between the frames of a burst no timer and no
  * turn of the engine runs. Sends never wait.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { type Log, TaskerError } from "@tasker/engine";
 import { topics } from "@tasker/protocol";
 import { Subscriber, XPublisher } from "zeromq";
@@ -17,6 +17,9 @@ import type { Wire, WireEvents } from "./wire.ts";
 const burstLimit = 256;
 /** libzmq cuts the connection of a peer that sends a longer subscription. An unbounded one costs memory: 50 MB sent made 2.2 GB. */
 const maxSubscriptionMessageBytes = 1024;
+
+/** How long it rests before it asks again whether it may read on. */
+const congestedMs = 2;
 
 const sockoptSubscribe = 6;
 const sockoptUnsubscribe = 7;
@@ -55,6 +58,11 @@ export interface SocketPorts {
   readonly secret: string;
   /** Whom a process that is refused these endpoints should look for. */
   readonly owner: string;
+  /**
+   * Asked before each frame: while it is so, none is read from workers. They queue up to the high-water mark, and workers
+   * keep what does not fit. Never, by default.
+   */
+  readonly isCongested?: () => boolean;
 }
 
 export class Sockets implements Wire {
@@ -117,8 +125,13 @@ export class Sockets implements Wire {
 
   /** Starts both loops. */
   listen(events: WireEvents): void {
-    void this.#drain(this.#publisher, (notice) => this.#takeSubscription(notice, events));
-    void this.#drain(this.#subscriber, (frame) => {
+    const { isCongested = () => false } = this.#ports;
+    void this.#drain(
+      this.#publisher,
+      () => false,
+      (notice) => this.#takeSubscription(notice, events),
+    );
+    void this.#drain(this.#subscriber, isCongested, (frame) => {
       this.#ports.counters.framesIn++;
       events.frameArrived(frame);
     });
@@ -159,10 +172,15 @@ export class Sockets implements Wire {
     return bound;
   }
 
-  async #drain(socket: XPublisher | Subscriber, take: (frame: Buffer) => void): Promise<void> {
+  async #drain(
+    socket: XPublisher | Subscriber,
+    isCongested: () => boolean,
+    take: (frame: Buffer) => void,
+  ): Promise<void> {
     while (!socket.closed) {
+      while (isCongested() && !socket.closed) await pause(congestedMs);
       try {
-        for (let taken = 0; taken === 0 || (taken < burstLimit && socket.readable); taken++) {
+        for (let taken = 0; taken === 0 || (taken < burstLimit && socket.readable && !isCongested()); taken++) {
           const [frame, ...more] = await socket.receive();
           if (socket.closed) return;
           if (frame !== undefined && more.length === 0) take(frame);

@@ -1,5 +1,5 @@
 /** Logs what peers do wrong, at a bounded rate: the first few of every ten seconds, then how many more there were. */
-import type { Log, LogFields } from "@tasker/engine";
+import type { Log, LogFields } from "./ports.ts";
 
 const windowMs = 10_000;
 
