@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   type ControlMessage,
+  codecs,
   decodeBatch,
   decodeControl,
   decodeOrchestratorMessage,
@@ -70,9 +71,10 @@ test("objects with our members and any values in them", () => {
 
 test("good frames with damage", () => {
   const folder = new URL("../../../protocol/vectors/accept/", import.meta.url);
-  const frames = readdirSync(folder).map((file) =>
-    Buffer.from((JSON.parse(readFileSync(new URL(file, folder), "utf8")) as { frame: string }).frame),
-  );
+  const frames = readdirSync(folder).map((file) => {
+    const { frame, frame_base64 } = JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Record<string, string>;
+    return frame_base64 === undefined ? Buffer.from(frame!) : Buffer.from(frame_base64, "base64");
+  });
   const damage = fc.record({
     at: fc.nat(2000),
     cut: fc.nat(20),
@@ -92,7 +94,21 @@ test("good frames with damage", () => {
   );
 });
 
+test("random MessagePack", () => {
+  const start = fc.constantFrom(0x80, 0x81, 0x83, 0x8f, 0xde, 0xdf);
+  fc.assert(
+    fc.property(topic, start, fc.uint8Array({ maxLength: 60 }), (to, first, noise) =>
+      survives(Buffer.concat([Buffer.from(to), Buffer.from([first]), noise])),
+    ),
+    { numRuns: 3000 },
+  );
+});
+
 // --------------------------------------------------------------------------------------------------- round trips
+
+function bytesOf(frame: string | Uint8Array): Buffer {
+  return typeof frame === "string" ? Buffer.from(frame) : Buffer.from(frame);
+}
 
 const id = fc.stringMatching(/^[!-~]{1,40}$/);
 const workerId = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,20}$/);
@@ -128,6 +144,7 @@ test("batches of both versions", () => {
     timeoutMs: positive,
     idempotencyKey: text,
     taskUuid: id,
+    checkpoint: fc.option(rawObject),
   });
   fc.assert(
     fc.property(id, session, positive, fc.array(step, { maxLength: 4 }), (batchId, to, seq, steps) => {
@@ -152,15 +169,18 @@ test("batches of both versions", () => {
         common.map((one, i) => ({ ...one, metadata: { ...bounds(steps[i]!), attempt: steps[i]!.attempt - 1 } })),
       );
 
-      const decoded = decodeBatch(Buffer.from(encodeBatch(batch, to, seq)));
-      expect(decoded).toMatchObject({ batch_id: batchId, protocol_version: "2.0", type: "batch", seq, refused: [] });
-      expect(decoded.steps.map(({ values, ...rest }) => rest)).toEqual(
-        common.map((one, i) => {
-          const { attempt, leaseId, idempotencyKey, taskUuid } = steps[i]!;
-          const ids = { lease_id: leaseId, idempotency_key: idempotencyKey, task_uuid: taskUuid };
-          return { ...one, metadata: { ...bounds(steps[i]!), attempt, ...ids } };
-        }),
-      );
+      for (const codec of codecs) {
+        const decoded = decodeBatch(bytesOf(encodeBatch(batch, to, seq, codec)));
+        expect(decoded).toMatchObject({ batch_id: batchId, protocol_version: "2.0", type: "batch", seq, refused: [] });
+        expect(decoded.steps.map(({ values, ...rest }) => rest)).toEqual(
+          common.map((one, i) => {
+            const { attempt, leaseId, idempotencyKey, taskUuid, checkpoint } = steps[i]!;
+            const ids = { lease_id: leaseId, idempotency_key: idempotencyKey, task_uuid: taskUuid };
+            const rest = checkpoint === null ? {} : { checkpoint };
+            return { ...one, metadata: { ...bounds(steps[i]!), attempt, ...ids, ...rest } };
+          }),
+        );
+      }
     }),
   );
 });
@@ -200,8 +220,10 @@ test("results of both versions", () => {
   });
   fc.assert(
     fc.property(fc.oneof(plain, full), (message) => {
-      const encoded = Buffer.from(encodeResults(message as ResultMessage));
-      expect(decodeResults(encoded)).toEqual({ ...message, refused: [] });
+      for (const codec of message.protocol_version === "1.0" ? (["json"] as const) : codecs) {
+        const encoded = bytesOf(encodeResults(message as ResultMessage, codec));
+        expect(decodeResults(encoded)).toEqual({ ...message, refused: [] });
+      }
     }),
   );
 });
@@ -242,9 +264,11 @@ test("messages of sessions, both ways", () => {
   const bye = fc.record({ type: fc.constant("bye" as const), ...fromSession });
   fc.assert(
     fc.property(fc.oneof(hello, heartbeat, reject, bye), (message) => {
-      const encoded = Buffer.from(encodeWorkerMessage(message as WorkerMessage));
       const expected = message.type === "heartbeat" ? { ...message, refused: [] } : message;
-      expect(decodeWorkerMessage(encoded)).toEqual(expected);
+      for (const codec of codecs) {
+        const encoded = bytesOf(encodeWorkerMessage(message as WorkerMessage, codec));
+        expect(decodeWorkerMessage(encoded)).toEqual(expected);
+      }
     }),
   );
 
@@ -290,8 +314,9 @@ test("messages of sessions, both ways", () => {
   );
   fc.assert(
     fc.property(session, control, (to, message) => {
-      const encoded = Buffer.from(encodeControl(to, message as ControlMessage));
-      expect(decodeControl(encoded)).toEqual(message);
+      for (const codec of codecs) {
+        expect(decodeControl(bytesOf(encodeControl(to, message as ControlMessage, codec)))).toEqual(message);
+      }
     }),
   );
 });

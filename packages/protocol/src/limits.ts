@@ -15,6 +15,8 @@ export interface CodecLimits {
   readonly handlers: number;
   /** Ids in one list of leases, and so the capacity of one worker. */
   readonly leases: number;
+  /** Values in one MessagePack message, where a single byte can be one. */
+  readonly values: number;
   /** Objects and arrays inside each other. */
   readonly depth: number;
 }
@@ -28,5 +30,6 @@ export const defaultLimits: CodecLimits = {
   stepsPerBatch: 1000,
   handlers: 1000,
   leases: 10_000,
+  values: 1_000_000,
   depth: 512,
 };

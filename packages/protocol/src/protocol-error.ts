@@ -11,6 +11,8 @@ export type ProtocolErrorCode =
   | "invalid_utf8"
   /** Not JSON text: truncated, a raw NUL, a byte order mark, ... */
   | "invalid_json"
+  /** Not MessagePack, or a form of it that messages do not have: binary, extensions, keys that are not text, ... */
+  | "invalid_msgpack"
   /** Objects and arrays nested deeper than the limit. */
   | "too_deep"
   | "unsupported_version"

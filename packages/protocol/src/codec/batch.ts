@@ -7,6 +7,7 @@ import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type BatchMessage,
   type BatchStep,
+  type Codec,
   type ProtocolVersion,
   type RawJson,
   type StepMetadata,
@@ -18,6 +19,7 @@ import {
   handlerRule,
   idRule,
   isAbsent,
+  isObject,
   type JsonObject,
   readInteger,
   readList,
@@ -26,7 +28,9 @@ import {
   readOneOf,
   readText,
 } from "./fields.ts";
-import { readPayload } from "./frame.ts";
+import { type Payload, readPayload } from "./frame.ts";
+import { pack } from "./msgpack.ts";
+import { openItem, openPayload } from "./payload-text.ts";
 import { isId, type RefusedItem, readableItemIds } from "./refused-item.ts";
 import { readVersion } from "./version.ts";
 
@@ -63,13 +67,51 @@ export function staticStepJson(stepName: string, handler: string, configJson: Ra
  * A batch under protocol 2.0, for one session. `batch_id` is the first member in both forms: 1.0 workers are told apart
  * by the bytes up to it.
  */
-export function encodeBatch(batch: OutgoingBatch, session: string, seq: number): string {
+export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec?: "json"): string;
+export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec: Codec): string | Uint8Array;
+export function encodeBatch(
+  batch: OutgoingBatch,
+  session: string,
+  seq: number,
+  codec: Codec = "json",
+): string | Uint8Array {
+  if (codec === "msgpack") return packBatch(batch, session, seq);
   let steps = "";
   for (const step of batch.steps) {
     const separator = steps === "" ? "" : ",";
     steps += `${separator}${encodePayloads(step)},"metadata":{"attempt":${step.attempt},${encodeBounds(step)},"lease_id":${quote(step.leaseId)},"idempotency_key":${quote(step.idempotencyKey)},"task_uuid":${quote(step.taskUuid)}${encodeCheckpoint(step)}}}`;
   }
   return `${sessionTopic(session)}{"batch_id":${quote(batch.batchId)},"protocol_version":"2.0","type":"batch","seq":${seq},"steps":[${steps}]}`;
+}
+
+function packBatch(batch: OutgoingBatch, session: string, seq: number): Uint8Array {
+  const steps = batch.steps.map((step) => ({
+    step_id: step.stepId,
+    task_id: step.taskId,
+    ...staticMembers(step.staticJson),
+    task_context: step.context,
+    previous_results: step.previousResults,
+    metadata: {
+      attempt: step.attempt,
+      retry_limit: step.retryLimit,
+      timeout_ms: step.timeoutMs,
+      lease_id: step.leaseId,
+      idempotency_key: step.idempotencyKey,
+      task_uuid: step.taskUuid,
+      checkpoint: step.checkpoint ?? undefined,
+    },
+  }));
+  const message = { batch_id: batch.batchId, protocol_version: "2.0", type: "batch", seq, steps };
+  return pack(sessionTopic(session), message);
+}
+
+const configKey = ',"handler_config":';
+
+/** `staticStepJson` taken apart again. Names are escaped in it, so the first such key is the key. */
+function staticMembers(staticJson: string): { step_name: string; handler_class: string; handler_config: RawJson } {
+  const end = staticJson.indexOf(configKey);
+  const names = JSON.parse(`{${staticJson.slice(0, end)}}`) as { step_name: string; handler_class: string };
+  return { ...names, handler_config: staticJson.slice(end + configKey.length) };
 }
 
 /** A batch under protocol 1.0: the seed's members and no others, in its order; the first attempt is 0. */
@@ -122,30 +164,32 @@ export interface DecodedBatch extends BatchMessage {
  * @throws ProtocolError when the message as a whole cannot be used; what is wrong with single steps is in `refused`.
  */
 export function decodeBatch(frame: Uint8Array, limits: CodecLimits = defaultLimits): DecodedBatch {
-  const { text, value } = readPayload(frame, null, limits);
-  return readBatch(text, value, limits);
+  return readBatch(readPayload(frame, null, limits), limits);
 }
 
 /** The same for a payload that was parsed already. */
-export function readBatch(text: string, value: JsonObject, limits: CodecLimits): DecodedBatch {
+export function readBatch(payload: Payload, limits: CodecLimits): DecodedBatch {
   try {
-    return decodeMessage(text, value, limits);
+    return decodeMessage(payload, limits);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw error.within("", { batchId: isId(value.batch_id) ? value.batch_id : null });
+    throw error.within("", { batchId: isId(payload.value.batch_id) ? payload.value.batch_id : null });
   }
 }
 
-function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): DecodedBatch {
+function decodeMessage({ text, value }: Payload, limits: CodecLimits): DecodedBatch {
   const version = readVersion(value.protocol_version);
   const batch_id = readName(value.batch_id, "batch_id", idRule);
   const items = readList(value.steps, "steps", limits.stepsPerBatch);
-  const payloads = cutPayloads(text);
+  const cut = text === null ? null : cutPayloads(text);
   const steps: DecodedStep[] = [];
   const refused: RefusedItem[] = [];
   for (let index = 0; index < items.length; index++) {
     try {
-      steps.push(readStep(items[index], version, payloads[index]!));
+      if (cut === null) {
+        const { item, texts } = openStep(items[index], limits);
+        steps.push(readStep(item, version, texts));
+      } else steps.push(readStep(items[index], version, cut[index]!));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const ids = { batchId: batch_id, ...readableItemIds(items[index]) };
@@ -204,11 +248,21 @@ function readMetadata(value: unknown, version: ProtocolVersion, checkpoint: RawJ
   return metadata;
 }
 
-interface CutPayloads {
-  handler_config: RawJson;
-  task_context: RawJson;
-  previous_results: RawJson;
-  checkpoint: RawJson;
+type CutPayloads = Record<(typeof payloadMembers)[number] | "checkpoint", RawJson>;
+
+const payloadMembers = ["handler_config", "task_context", "previous_results"] as const;
+/** The message, its list, the step. */
+const levelsAround = 3;
+
+/** A step of a MessagePack message as its JSON form would have it, and the text of its payloads. */
+function openStep(value: unknown, limits: CodecLimits): { item: JsonObject; texts: CutPayloads } {
+  const { item, texts } = openItem(value, payloadMembers, levelsAround, limits);
+  const metadata = isObject(item.metadata) ? item.metadata : ({} as JsonObject);
+  const checkpoint = openPayload(metadata.checkpoint, "metadata.checkpoint", levelsAround + 1, limits);
+  return {
+    item: isObject(item.metadata) ? { ...item, metadata: { ...metadata, checkpoint: checkpoint.value } } : item,
+    texts: { ...texts, checkpoint: checkpoint.text },
+  };
 }
 
 const nothingCut: CutPayloads = {

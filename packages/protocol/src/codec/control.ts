@@ -3,6 +3,7 @@ import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type CancelMessage,
   type CheckpointAckMessage,
+  type Codec,
   type ControlMessage,
   codecs,
   protocolVersions,
@@ -28,15 +29,22 @@ import {
   readText,
   workerIdRule,
 } from "./fields.ts";
-import { readPayload } from "./frame.ts";
+import { isNegotiation, readPayload } from "./frame.ts";
+import { pack } from "./msgpack.ts";
 import { readSessionVersion } from "./version.ts";
 
 const types = ["welcome", "result_ack", "checkpoint_ack", "ping", "rehello", "cancel", "drain", "refuse"];
 const maxHeartbeatMs = 60_000;
 
-/** A frame for one session. A `reason` or `detail` that is longer than a worker takes is shortened. */
-export function encodeControl(session: string, message: ControlMessage): string {
-  return sessionTopic(session) + JSON.stringify("reason" in message ? shortened(message) : message);
+/**
+ * A frame for one session; in JSON whatever `codec` says where the message is part of the negotiation. A `reason` or `detail` that is longer than a worker takes is shortened.
+ */
+export function encodeControl(session: string, message: ControlMessage, codec?: "json"): string;
+export function encodeControl(session: string, message: ControlMessage, codec: Codec): string | Uint8Array;
+export function encodeControl(session: string, message: ControlMessage, codec: Codec = "json"): string | Uint8Array {
+  const bounded = "reason" in message ? shortened(message) : message;
+  if (codec === "msgpack" && !isNegotiation(message.type)) return pack(sessionTopic(session), bounded);
+  return sessionTopic(session) + JSON.stringify(bounded);
 }
 
 function shortened<T extends { readonly reason: string; readonly detail?: string }>(message: T): T {
@@ -54,9 +62,10 @@ export function decodeOrchestratorMessage(
   frame: Uint8Array,
   limits: CodecLimits = defaultLimits,
 ): DecodedBatch | ControlMessage {
-  const { text, value } = readPayload(frame, null, limits);
+  const payload = readPayload(frame, null, limits);
+  const { type } = payload.value;
   // A batch of 1.0 has no type.
-  return isAbsent(value.type) || value.type === "batch" ? readBatch(text, value, limits) : readControl(value, limits);
+  return isAbsent(type) || type === "batch" ? readBatch(payload, limits) : readControl(payload.value, limits);
 }
 
 /** Reads a control message. @throws ProtocolError as `decodeOrchestratorMessage` does, also for a batch. */

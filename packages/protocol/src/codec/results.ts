@@ -5,6 +5,7 @@
 import { RawCursor } from "@tasker/json";
 import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
+  type Codec,
   type ProtocolVersion,
   type RawJson,
   type ResultItem,
@@ -18,7 +19,6 @@ import {
   codeRule,
   idRule,
   isAbsent,
-  type JsonObject,
   readBoolean,
   readInteger,
   readList,
@@ -29,7 +29,9 @@ import {
   readText,
   sessionRule,
 } from "./fields.ts";
-import { readPayload } from "./frame.ts";
+import { type Payload, readPayload } from "./frame.ts";
+import { pack } from "./msgpack.ts";
+import { openItem } from "./payload-text.ts";
 import { isId, type RefusedItem, readableItemIds } from "./refused-item.ts";
 import { readVersion } from "./version.ts";
 
@@ -41,6 +43,9 @@ export interface DecodedResults extends ResultMessage {
 const statuses = ["completed", "failed", "error"] as const;
 const handlerVersionChars = 255;
 
+const payloadMembers = ["output", "error"] as const;
+/** The message, its list, the item. */
+const levelsAround = 3;
 /** Above this size a payload is copied out, so that a short output does not keep a long message in memory. */
 const sharedTextChars = 64 * 1024;
 
@@ -50,28 +55,31 @@ const sharedTextChars = 64 * 1024;
  * @throws ProtocolError when the message as a whole cannot be used; what is wrong with single items is in `refused`.
  */
 export function decodeResults(frame: Uint8Array, limits: CodecLimits = defaultLimits): DecodedResults {
-  const { text, value } = readPayload(frame, topics.results, limits);
+  const payload = readPayload(frame, topics.results, limits);
   try {
-    return decodeMessage(text, value, limits);
+    return decodeMessage(payload, limits);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw error.within("", { batchId: isId(value.batch_id) ? value.batch_id : null });
+    throw error.within("", { batchId: isId(payload.value.batch_id) ? payload.value.batch_id : null });
   }
 }
 
-function decodeMessage(text: string, value: JsonObject, limits: CodecLimits): DecodedResults {
+function decodeMessage({ text, value }: Payload, limits: CodecLimits): DecodedResults {
   // The seed's own reader does not ask for the version of a response, so its absence means 1.0.
   const version = isAbsent(value.protocol_version) ? "1.0" : readVersion(value.protocol_version);
   const batchId = readName(value.batch_id, "batch_id", idRule);
   const session = version === "1.0" ? undefined : readName(value.session, "session", sessionRule);
   const items = readList(value.results, "results", limits.resultsPerMessage);
-  const payloads = cutPayloads(text);
+  const cut = text === null ? null : cutPayloads(text);
 
   const results: ResultItem[] = [];
   const refused: RefusedItem[] = [];
   for (let index = 0; index < items.length; index++) {
     try {
-      results.push(readItem(items[index], version, payloads[index]!, limits));
+      if (cut === null) {
+        const { item, texts } = openItem(items[index], payloadMembers, levelsAround, limits);
+        results.push(readItem(item, version, texts, limits));
+      } else results.push(readItem(items[index], version, cut[index]!, limits));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const ids = { batchId, ...readableItemIds(items[index]) };
@@ -161,10 +169,18 @@ function copyOf(text: string): string {
 }
 
 /** A frame on `results`. `output` and `error` of each item are joined in as they are: they must be JSON text. */
-export function encodeResults(message: ResultMessage): string {
+export function encodeResults(message: ResultMessage, codec?: "json"): string;
+export function encodeResults(message: ResultMessage, codec: Codec): string | Uint8Array;
+export function encodeResults(message: ResultMessage, codec: Codec = "json"): string | Uint8Array {
+  if (codec === "msgpack") return packResults(message);
   const session = message.session === undefined ? "" : `,"session":${JSON.stringify(message.session)}`;
   const head = `${topics.results} {"batch_id":${JSON.stringify(message.batch_id)},"protocol_version":"${message.protocol_version}"${session},"results":[`;
   return `${head}${message.results.map(encodeItem).join(",")}]}`;
+}
+
+function packResults({ batch_id, protocol_version, session, results }: ResultMessage): Uint8Array {
+  const items = results.map(({ error_code: _, metadata, ...item }) => ({ ...item, metadata: { ...metadata } }));
+  return pack(`${topics.results} `, { batch_id, protocol_version, session, results: items });
 }
 
 function encodeItem(item: ResultItem): string {

@@ -4,6 +4,7 @@ import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type ByeMessage,
   type Checkpoint,
+  type Codec,
   type HeartbeatMessage,
   type HelloMessage,
   type RawJson,
@@ -32,7 +33,9 @@ import {
   sessionRule,
   workerIdRule,
 } from "./fields.ts";
-import { readPayload } from "./frame.ts";
+import { isNegotiation, type Payload, readPayload } from "./frame.ts";
+import { pack } from "./msgpack.ts";
+import { openPayload } from "./payload-text.ts";
 import { isId, type RefusedItem } from "./refused-item.ts";
 import { readSessionVersion } from "./version.ts";
 
@@ -48,6 +51,8 @@ export interface DecodedHeartbeat extends HeartbeatMessage {
 
 export type DecodedWorkerMessage = Exclude<WorkerMessage, HeartbeatMessage> | DecodedHeartbeat;
 
+/** Around a progress or a cursor: the message, its list, the item. */
+const levelsAround = 3;
 const languageChars = 128;
 const versionsOrCodecs = 16;
 
@@ -60,23 +65,24 @@ const highestLastSeq = 2 ** 52;
  * @throws ProtocolError; its `ids.session` says whom to answer, where that could be read. `unknown_type` is to be ignored.
  */
 export function decodeWorkerMessage(frame: Uint8Array, limits: CodecLimits = defaultLimits): DecodedWorkerMessage {
-  const { text, value } = readPayload(frame, topics.worker, limits);
+  const payload = readPayload(frame, topics.worker, limits);
   try {
-    return readWorkerMessage(text, value, limits);
+    return readWorkerMessage(payload, limits);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw error.within("", { session: readableSession(value.session) });
+    throw error.within("", { session: readableSession(payload.value.session) });
   }
 }
 
-function readWorkerMessage(text: string, value: JsonObject, limits: CodecLimits): DecodedWorkerMessage {
+function readWorkerMessage(payload: Payload, limits: CodecLimits): DecodedWorkerMessage {
+  const { value } = payload;
   const type = readText(value.type, "type");
   readSessionVersion(value.protocol_version);
   switch (type) {
     case "hello":
       return readHello(value, limits);
     case "heartbeat":
-      return readHeartbeat(text, value, limits);
+      return readHeartbeat(payload, limits);
     case "reject":
       return readReject(value, limits);
     case "bye":
@@ -110,7 +116,7 @@ function readHello(value: JsonObject, limits: CodecLimits): HelloMessage {
   };
 }
 
-function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): DecodedHeartbeat {
+function readHeartbeat({ text, value }: Payload, limits: CodecLimits): DecodedHeartbeat {
   return {
     type: "heartbeat",
     protocol_version: "2.0",
@@ -124,13 +130,14 @@ function readHeartbeat(text: string, value: JsonObject, limits: CodecLimits): De
   };
 }
 
-function readProgress(text: string, value: unknown, limits: CodecLimits): HeartbeatMessage["progress"] {
+function readProgress(text: string | null, value: unknown, limits: CodecLimits): HeartbeatMessage["progress"] {
   const reports = readList(value, "progress", limits.leases);
-  const texts = cutPayloads(text, "progress", "progress");
+  const texts = text === null ? null : cutPayloads(text, "progress", "progress");
   return reports.map((report, index) => {
     const path = `progress[${index}]`;
-    const lease_id = readName(readObject(report, path).lease_id, `${path}.lease_id`, idRule);
-    const progress = texts[index]!;
+    const item = readObject(report, path);
+    const lease_id = readName(item.lease_id, `${path}.lease_id`, idRule);
+    const progress = texts?.[index] ?? openPayload(item.progress, `${path}.progress`, levelsAround, limits).text;
     checkPayloadSize(progress, `${path}.progress`, limits.progressBytes);
     return { lease_id, progress };
   });
@@ -139,17 +146,17 @@ function readProgress(text: string, value: unknown, limits: CodecLimits): Heartb
 const noCheckpoints = { checkpoints: [], refused: [] };
 
 function readCheckpoints(
-  text: string,
+  text: string | null,
   value: unknown,
   limits: CodecLimits,
 ): Pick<DecodedHeartbeat, "checkpoints" | "refused"> {
   const items = readList(value, "checkpoints", limits.leases);
-  const cursors = cutPayloads(text, "checkpoints", "cursor");
+  const cursors = text === null ? null : cutPayloads(text, "checkpoints", "cursor");
   const checkpoints: Checkpoint[] = [];
   const refused: RefusedCheckpoint[] = [];
   for (let index = 0; index < items.length; index++) {
     try {
-      checkpoints.push(readCheckpoint(items[index], cursors[index]!, limits));
+      checkpoints.push(readCheckpoint(items[index], cursors?.[index], limits));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const { leaseId, seq } = readableCheckpointIds(items[index]);
@@ -159,10 +166,12 @@ function readCheckpoints(
   return { checkpoints, refused };
 }
 
-function readCheckpoint(value: unknown, cursor: RawJson, limits: CodecLimits): Checkpoint {
+/** @param cut the cursor's text, where it was cut from the message */
+function readCheckpoint(value: unknown, cut: RawJson | undefined, limits: CodecLimits): Checkpoint {
   const item = readObject(value, "");
   const lease_id = readName(item.lease_id, "lease_id", idRule);
   const seq = readInteger(item.seq, "seq", 1);
+  const cursor = cut ?? openPayload(item.cursor, "cursor", levelsAround, limits).text;
   checkPayloadSize(cursor, "cursor", limits.checkpointBytes);
   return { lease_id, seq, cursor };
 }
@@ -230,7 +239,10 @@ function readableSession(value: unknown): string | null {
 }
 
 /** A frame on `worker`. `progress` and `cursor` texts are joined in as they are: they must be JSON text. */
-export function encodeWorkerMessage(message: WorkerMessage): string {
+export function encodeWorkerMessage(message: WorkerMessage, codec?: "json"): string;
+export function encodeWorkerMessage(message: WorkerMessage, codec: Codec): string | Uint8Array;
+export function encodeWorkerMessage(message: WorkerMessage, codec: Codec = "json"): string | Uint8Array {
+  if (codec === "msgpack" && !isNegotiation(message.type)) return pack(`${topics.worker} `, message);
   return `${topics.worker} ${message.type === "heartbeat" ? encodeHeartbeat(message) : encodeRest(message)}`;
 }
 
