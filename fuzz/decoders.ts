@@ -1,6 +1,8 @@
 /** The codec under test: whatever comes, a decoder answers with a message or a typed error, and what it read it reads again. */
 import {
+  type Codec,
   type CodecLimits,
+  codecs,
   decodeBatch,
   decodeControl,
   decodeOrchestratorMessage,
@@ -54,16 +56,23 @@ export function judgeFrame(frame: Buffer, verdicts: Verdicts): void {
   for (const decode of decoders) {
     const message = attempt(() => decode(frame, tightLimits), verdicts);
     if (message === null || decode === decodeBatch || decode === decodeOrchestratorMessage) continue;
-    const again = Buffer.from(encodeAgain(decode, message));
-    const same = decode(again, { ...tightLimits, messageBytes: 10 * tightLimits.messageBytes });
-    must(textOf(same) === textOf(message), () => `read again, it is another: ${again}`);
+    for (const codec of codecs) {
+      if (codec === "msgpack" && (message as { protocol_version: string }).protocol_version === "1.0") continue;
+      const again = bytesOf(encodeAgain(decode, message, codec));
+      const same = decode(again, { ...tightLimits, messageBytes: 10 * tightLimits.messageBytes });
+      must(textOf(same) === textOf(message), () => `read again, it is another: ${again}`);
+    }
   }
 }
 
-function encodeAgain(decode: Decode, message: unknown): string {
-  if (decode === decodeResults) return encodeResults(message as never);
-  if (decode === decodeWorkerMessage) return encodeWorkerMessage(message as never);
-  return encodeControl("w1-0a1b2c3d", message as never);
+function encodeAgain(decode: Decode, message: unknown, codec: Codec): string | Uint8Array {
+  if (decode === decodeResults) return encodeResults(message as never, codec);
+  if (decode === decodeWorkerMessage) return encodeWorkerMessage(message as never, codec);
+  return encodeControl("w1-0a1b2c3d", message as never, codec);
+}
+
+function bytesOf(frame: string | Uint8Array): Buffer {
+  return typeof frame === "string" ? Buffer.from(frame) : Buffer.from(frame);
 }
 
 /** Items that were refused are not written again. */

@@ -1,9 +1,10 @@
-/** The frames of one round: legal, nearly legal, damaged in structure, damaged in bytes, noise. */
+/** The frames of one round, in both codecs: legal, nearly legal, damaged in structure, damaged in bytes, noise. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SeededRandom } from "@tasker/testkit";
 import { Grammar, type Message } from "./grammar.ts";
 import { mutateBytes, mutateTree } from "./mutate.ts";
+import { writePacked } from "./packed.ts";
 import { between, chance, pick } from "./random.ts";
 import { write } from "./tree.ts";
 import type { Vocabulary } from "./vocabulary.ts";
@@ -46,7 +47,9 @@ export class Frames {
     const message = make();
     if (draw < 0.3) for (let times = between(random, 1, 3); times > 0; times--) mutateTree(random, message.body);
     const topic = chance(random, 0.01) ? pick(random, odders) : message.topic;
-    const frame = Buffer.from(`${topic} ${write(message.body)}`);
+    const frame = chance(random, 0.25)
+      ? Buffer.concat([Buffer.from(`${topic} `), writePacked(random, message.body)])
+      : Buffer.from(`${topic} ${write(message.body)}`);
     return draw < 0.55 && draw >= 0.3 ? this.#damaged(frame) : frame;
   }
 

@@ -19,7 +19,7 @@ describe("fault 37: hostile messages", () => {
     expect(outcome.messages).toBeGreaterThanOrEqual(messages);
     // Each refusal that there is has been provoked, and much was read.
     expect([...outcome.verdicts.keys()].sort()).toEqual([
-      ...["invalid_frame", "invalid_json", "invalid_utf8", "invalid_value", "missing", "read"],
+      ...["invalid_frame", "invalid_json", "invalid_msgpack", "invalid_utf8", "invalid_value", "missing", "read"],
       ...["too_deep", "too_large", "too_many", "unknown_type", "unsupported_version", "wrong_type"],
     ]);
   }, 180_000);
