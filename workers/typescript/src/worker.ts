@@ -6,6 +6,7 @@ import { type HandlerFunction, HandlerRegistry, type StepHandler, type StepHandl
 import { Runner } from "./handler/runner.ts";
 import type { StepRequest } from "./handler/step.ts";
 import { withFields } from "./log.ts";
+import { Occupancy } from "./occupancy.ts";
 import { readOptions, type WorkerOptions, type WorkerSettings } from "./options.ts";
 import { SessionThread } from "./session/session-thread.ts";
 
@@ -117,7 +118,9 @@ class Run {
     this.#settings = settings;
     const { workerId, pool, version, concurrency, orchestrators, logLevel } = settings;
     const log = withFields(settings.log, { worker: workerId });
+    const occupancy = new Occupancy();
     this.#runner = new Runner({
+      occupancy,
       registry,
       concurrency,
       log,
@@ -132,6 +135,7 @@ class Run {
     const endpoints = orchestrators.flatMap(({ steps, results }) => [steps, results]);
     log.info("worker.started", { pool, concurrency, handlers, endpoints });
     this.#thread = new SessionThread({
+      occupancy,
       terms: { workerId, pool, version, handlers, capacity: concurrency },
       orchestrators,
       log,

@@ -43,6 +43,8 @@ export interface StepHandlerClass {
 export interface RegisteredHandler {
   readonly run: (attempt: Attempt) => unknown;
   readonly version: string | null;
+  /** How long one call keeps the thread, in milliseconds: the longest, fading with every call; Infinity before the first. */
+  holdsMs: number;
 }
 
 /** What a name on the wire may look like (spec section 5, "name"). */
@@ -77,7 +79,8 @@ export function register(
   handler: HandlerFunction | StepHandler | StepHandlerClass,
   version: string | null,
 ): RegisteredHandler {
-  if (typeof handler === "function" && !isHandlerClass(handler)) return { run: handler, version };
+  if (typeof handler === "function" && !isHandlerClass(handler))
+    return { run: handler, version, holdsMs: Number.POSITIVE_INFINITY };
   const instance = typeof handler === "function" ? new handler() : handler;
   if (typeof instance?.process !== "function") {
     throw new TypeError(
@@ -88,6 +91,7 @@ export function register(
   return {
     run: (attempt) => instance.process(attempt, new AttemptSequence(attempt), attempt),
     version: version ?? (typeof declared === "string" ? declared : null),
+    holdsMs: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { stringifyLossless } from "@tasker/json";
 import type { Logger } from "../log.ts";
+import { Occupancy } from "../occupancy.ts";
 import { cancelled, type Outcome, type OutcomeFrame, returned, threw, timedOut } from "./outcome.ts";
 import type { HandlerRegistry, RegisteredHandler } from "./registry.ts";
 import { Attempt, type AttemptHost, type StepRequest } from "./step.ts";
@@ -23,6 +24,7 @@ export interface RunnerOptions {
   /** Log a line for every step; otherwise for failed ones only. */
   readonly logsEveryStep: boolean;
   readonly deliveries: Deliveries;
+  readonly occupancy?: Occupancy;
   /** Milliseconds that never jump. */
   readonly now?: () => number;
 }
@@ -31,6 +33,10 @@ export interface RunnerOptions {
 const longestBurstMs = 5;
 /** An outcome waits at most this long for others of the same burst, so that a slow handler delays nobody's result. */
 const longestHoldMs = 0.2;
+/** A handler that keeps the thread for longer begins only when the outcomes of others are on their way. */
+const longestQuickCallMs = 1;
+/** By this much of itself `holdsMs` fades with each call, so that one slow call of many is forgotten. */
+const fading = 0.01;
 const longestTimerMs = 2 ** 31 - 1;
 const maxProgressBytes = 64 * 1024;
 
@@ -38,6 +44,7 @@ export class Runner implements AttemptHost {
   readonly log: Logger;
   readonly #options: RunnerOptions;
   readonly #now: () => number;
+  readonly #occupancy: Occupancy;
   #queue: Attempt[] = [];
   /** The queue begins here; what is before has been started. */
   #head = 0;
@@ -45,6 +52,7 @@ export class Runner implements AttemptHost {
   readonly #overdue = new Map<string, Attempt>();
   #outcomes: Outcome[] = [];
   #firstOutcomeAt = 0;
+  #accepted = 0;
   #flushScheduled = false;
   #pumpScheduled = false;
   #timer: NodeJS.Timeout | null = null;
@@ -55,6 +63,7 @@ export class Runner implements AttemptHost {
     this.#options = options;
     this.log = options.log;
     this.#now = options.now ?? (() => performance.now());
+    this.#occupancy = options.occupancy ?? new Occupancy();
   }
 
   /** Attempts that have begun and are not over. */
@@ -63,7 +72,7 @@ export class Runner implements AttemptHost {
   }
 
   accept(requests: readonly StepRequest[]): void {
-    for (const request of requests) this.#queue.push(new Attempt(request, this));
+    for (const request of requests) this.#queue.push(new Attempt(request, this, ++this.#accepted));
     if (!this.#pumpScheduled) this.#pump();
   }
 
@@ -124,8 +133,11 @@ export class Runner implements AttemptHost {
         this.#pumpLater();
         break;
       }
-      if (this.#outcomes.length > 0 && now - this.#firstOutcomeAt > longestHoldMs) this.#flush();
-      this.#start(this.#queue[this.#head++]!, now);
+      const attempt = this.#queue[this.#head++]!;
+      const handler = this.#options.registry.get(attempt.request.handler)!;
+      const mayKeepThread = handler.holdsMs > longestQuickCallMs;
+      if (this.#outcomes.length > 0 && (mayKeepThread || now - this.#firstOutcomeAt > longestHoldMs)) this.#flush();
+      this.#start(attempt, handler, now);
     }
     if (this.#head > 0 && this.#head === this.#queue.length) {
       this.#queue = [];
@@ -142,27 +154,23 @@ export class Runner implements AttemptHost {
     });
   }
 
-  #start(attempt: Attempt, now: number): void {
+  #start(attempt: Attempt, handler: RegisteredHandler, now: number): void {
     const { leaseId, timeoutMs } = attempt.request;
-    const handler = this.#options.registry.get(attempt.request.handler)!;
     attempt.startedAt = now;
     this.#running.set(leaseId, attempt);
     if (this.#options.logsEveryStep) attempt.log.debug("step.started", { handler: attempt.request.handler });
-    let output: unknown;
-    let isPromise: boolean;
-    try {
-      output = handler.run(attempt);
-      isPromise = isThenable(output);
-    } catch (error) {
-      this.#end(attempt, handler, { thrown: error });
-      return;
-    }
-    if (!isPromise) {
-      this.#end(attempt, handler, { output });
+    this.#occupancy.begin(attempt.number);
+    const end = callHandler(attempt, handler);
+    this.#occupancy.end();
+    const took = this.#now() - now;
+    handler.holdsMs =
+      handler.holdsMs === Number.POSITIVE_INFINITY ? took : Math.max(took, handler.holdsMs * (1 - fading));
+    if (!("promise" in end)) {
+      this.#end(attempt, handler, end);
       return;
     }
     this.#wakeBy(now + timeoutMs);
-    Promise.resolve(output).then(
+    Promise.resolve(end.promise).then(
       (value) => this.#settle(attempt, handler, { output: value }),
       (error: unknown) => this.#settle(attempt, handler, { thrown: error }),
     );
@@ -269,6 +277,15 @@ export class Runner implements AttemptHost {
 }
 
 type End = { readonly output: unknown } | { readonly thrown: unknown };
+
+function callHandler(attempt: Attempt, handler: RegisteredHandler): End | { readonly promise: unknown } {
+  try {
+    const output = handler.run(attempt);
+    return isThenable(output) ? { promise: output } : { output };
+  } catch (error) {
+    return { thrown: error };
+  }
+}
 
 function frameOf(attempt: Attempt, executionMs: number, handlerVersion: string | null): OutcomeFrame {
   const { origin, leaseId } = attempt.request;

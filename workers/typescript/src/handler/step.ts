@@ -70,6 +70,8 @@ const unread = Symbol("unread");
 
 export class Attempt implements Step {
   readonly request: StepRequest;
+  /** From 1, in the order in which steps came. */
+  readonly number: number;
   readonly #host: AttemptHost;
   #context: unknown = unread;
   #config: unknown = unread;
@@ -84,8 +86,9 @@ export class Attempt implements Step {
   /** The orchestrator wants it to stop. */
   isCancelled = false;
 
-  constructor(request: StepRequest, host: AttemptHost) {
+  constructor(request: StepRequest, host: AttemptHost, number: number) {
     this.request = request;
+    this.number = number;
     this.#host = host;
   }
 

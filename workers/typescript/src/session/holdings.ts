@@ -37,6 +37,8 @@ export class Holdings {
   end(leaseId: string, timedOut: boolean): Holding | undefined {
     const holding = this.#held.get(leaseId);
     if (holding === undefined) {
+      // Its time was over before, and has been said to be.
+      if (timedOut) return undefined;
       const late = this.#overdue.get(leaseId);
       this.#overdue.delete(leaseId);
       return late;

@@ -16,6 +16,8 @@ export interface ThreadSetup {
   readonly logLevel: LogLevel;
   /** One Int32, set to 1 and notified once all sockets are closed. */
   readonly socketsClosed: SharedArrayBuffer;
+  /** See `occupancy.ts`. */
+  readonly occupancy: SharedArrayBuffer;
 }
 
 export type ToSession =

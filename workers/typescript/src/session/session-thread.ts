@@ -3,6 +3,7 @@ import { Worker as Thread } from "node:worker_threads";
 import type { Outcome } from "../handler/outcome.ts";
 import type { StepRequest } from "../handler/step.ts";
 import type { Logger, LogLevel } from "../log.ts";
+import type { Occupancy } from "../occupancy.ts";
 import { packOutcome, type ThreadSetup, type ToSession, type ToWorker, unpackStep } from "./link.ts";
 import type { WorkerTerms } from "./ports.ts";
 import type { Endpoints } from "./sockets.ts";
@@ -21,6 +22,7 @@ export interface SessionThreadOptions {
   readonly orchestrators: readonly Endpoints[];
   readonly log: Logger;
   readonly logLevel: LogLevel;
+  readonly occupancy: Occupancy;
   readonly events: SessionThreadEvents;
 }
 
@@ -36,10 +38,16 @@ export class SessionThread {
   #closed = false;
   #error: Error | null = null;
 
-  constructor({ terms, orchestrators, log, logLevel, events }: SessionThreadOptions) {
+  constructor({ terms, orchestrators, log, logLevel, occupancy, events }: SessionThreadOptions) {
     this.#events = events;
     this.#log = log;
-    const setup: ThreadSetup = { terms, orchestrators, logLevel, socketsClosed: this.#socketsClosed };
+    const setup: ThreadSetup = {
+      terms,
+      orchestrators,
+      logLevel,
+      socketsClosed: this.#socketsClosed,
+      occupancy: occupancy.shared,
+    };
     this.#thread = new Thread(new URL("./thread.ts", import.meta.url), { workerData: setup, name: "tasker-session" });
     this.#thread.on("message", (message: ToWorker) => this.#hear(message));
     this.#thread.on("error", (error: Error) => {

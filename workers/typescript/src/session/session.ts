@@ -21,6 +21,7 @@ import {
   sessionName,
   type WelcomeMessage,
 } from "@tasker/protocol";
+import { timedOut } from "../handler/outcome.ts";
 import { Holdings } from "./holdings.ts";
 import { Outbox, type OutboxEntry } from "./outbox.ts";
 import type { Outcome, SessionPorts, StepRequest, WorkerTerms } from "./ports.ts";
@@ -132,6 +133,14 @@ export class Session {
       if (entry !== null) fresh.push(entry);
     }
     if (this.#connection === "ready") this.#sendEntries(fresh);
+  }
+
+  /** The time of this attempt is over, and its handler holds the main thread, which cannot say so itself (spec R-57). */
+  overrun(leaseId: string, timeoutMs: number): void {
+    if (!this.#holdings.has(leaseId)) return;
+    this.#warn("step.overrun", { lease: leaseId, timeout_ms: timeoutMs });
+    const frame = { origin: this.#origin, leaseId, executionTimeMs: timeoutMs, handlerVersion: null };
+    this.finish([timedOut(frame, timeoutMs)]);
   }
 
   /** These were never begun, and never will be. */

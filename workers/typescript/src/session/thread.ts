@@ -5,7 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { filterLog, type LogFields, type Logger } from "../log.ts";
+import { Occupancy } from "../occupancy.ts";
 import { packStep, type ThreadSetup, type ToSession, type ToWorker, unpackOutcome } from "./link.ts";
+import { OccupancyWatch } from "./occupancy-watch.ts";
 import type { StepRequest } from "./ports.ts";
 import { Session } from "./session.ts";
 import { type Endpoints, Sockets } from "./sockets.ts";
@@ -20,6 +22,7 @@ const random = { uniform: () => Math.random(), token: () => randomBytes(8).toStr
 const log = filterLog(portLogger(), setup.logLevel);
 const sessions: Session[] = [];
 const sockets: Sockets[] = [];
+const watch = new OccupancyWatch(new Occupancy(setup.occupancy));
 let arrived: StepRequest[] = [];
 let timer: NodeJS.Timeout | null = null;
 let timerAt = Number.POSITIVE_INFINITY;
@@ -76,13 +79,14 @@ function openSession(endpoints: Endpoints, origin: number): void {
 
 function handOver(): void {
   if (arrived.length === 0) return;
+  for (const step of arrived) watch.handed(step);
   const steps = arrived.map(packStep);
   arrived = [];
   tell({ type: "run", steps });
 }
 
 function wakeInTime(): void {
-  let at = Number.POSITIVE_INFINITY;
+  let at = watch.wakesAt;
   for (const session of sessions) at = Math.min(at, session.wakesAt);
   if (at >= timerAt) return;
   if (timer !== null) clearTimeout(timer);
@@ -93,6 +97,8 @@ function wakeInTime(): void {
 function tick(): void {
   timer = null;
   timerAt = Number.POSITIVE_INFINITY;
+  const overrun = watch.look(clock.monotonicMs());
+  if (overrun !== null) sessions[overrun.origin]!.overrun(overrun.leaseId, overrun.timeoutMs);
   for (const session of sessions) session.tick();
   wakeInTime();
 }
