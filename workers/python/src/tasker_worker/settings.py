@@ -9,9 +9,9 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .codec import message_pack
 from .log import LOG_LEVELS, Log, LogLevel, Sink, json_lines
 
-DEFAULT_CONCURRENCY = 100
 # So that leases that run and results that wait fit into one heartbeat.
 MOST_CONCURRENCY = 5_000
 MAX_VERSION_CHARS = 128
@@ -33,9 +33,12 @@ class Settings:
     orchestrators: tuple[Endpoints, ...]
     worker_id: str
     pool: str
-    concurrency: int
+    concurrency: int | None
+    """Steps that run at once; None: nobody said."""
     processes: int
+    """Processes for handlers that run in processes."""
     version: str
+    codecs: tuple[str, ...]
     drain_seconds: float
     flush_seconds: float
     log: Log
@@ -50,6 +53,7 @@ def read_settings(
     concurrency: int | None = None,
     processes: int | None = None,
     version: str = "",
+    codec: str = "json",
     drain_seconds: float = 30.0,
     flush_seconds: float = 5.0,
     log_sink: Sink | None = None,
@@ -68,16 +72,17 @@ def read_settings(
             "give one of each for every orchestrator, in the same order"
         )
     worker_id = worker_id or env.get("TASKER_WORKER_ID") or _invent_worker_id()
-    if concurrency is None:
-        concurrency = _integer(env.get("TASKER_CONCURRENCY") or DEFAULT_CONCURRENCY, "TASKER_CONCURRENCY")
+    if concurrency is None and env.get("TASKER_CONCURRENCY"):
+        concurrency = _integer(env["TASKER_CONCURRENCY"], "TASKER_CONCURRENCY")
     level = log_level or env.get("TASKER_LOG_LEVEL") or "info"
     return Settings(
         orchestrators=tuple(Endpoints(*pair) for pair in zip(steps, results, strict=True)),
         worker_id=_name(worker_id, "TASKER_WORKER_ID"),
         pool=_name(pool or env.get("TASKER_POOL") or "default", "TASKER_POOL"),
-        concurrency=_in_range(concurrency, 1, MOST_CONCURRENCY, "TASKER_CONCURRENCY"),
+        concurrency=None if concurrency is None else _in_range(concurrency, 1, MOST_CONCURRENCY, "TASKER_CONCURRENCY"),
         processes=_in_range(os.cpu_count() or 1 if processes is None else processes, 1, MOST_CONCURRENCY, "processes"),
         version=version[:MAX_VERSION_CHARS],
+        codecs=_codecs(codec),
         drain_seconds=_seconds(drain_seconds, "drain_seconds"),
         flush_seconds=_seconds(flush_seconds, "flush_seconds"),
         log=Log(log_sink or json_lines(), _log_level(level)),
@@ -103,7 +108,7 @@ def _name(value: str, name: str) -> str:
     )
 
 
-def _integer(value: str | int, name: str) -> int:
+def _integer(value: str, name: str) -> int:
     try:
         return int(value)
     except ValueError:
@@ -120,6 +125,17 @@ def _seconds(value: float, name: str) -> float:
     if 0 <= value <= 2**31:
         return float(value)
     raise ValueError(f"{name}: expected seconds from 0 to {2**31}, got {value}")
+
+
+def _codecs(value: str) -> tuple[str, ...]:
+    """In order of preference: JSON is what every orchestrator speaks."""
+    if value == "json":
+        return ("json",)
+    if value != "msgpack":
+        raise ValueError(f"codec: expected 'json' or 'msgpack', got {value!r}")
+    if not message_pack.AVAILABLE:
+        raise ValueError("codec: 'msgpack' needs the package msgpack: pip install 'tasker_worker[msgpack]'")
+    return ("msgpack", "json")
 
 
 def _log_level(value: str) -> LogLevel:

@@ -25,7 +25,7 @@ def test_settings_of_the_program_win_over_the_environment() -> None:
 
 def test_settings_have_defaults_and_a_worker_id_that_no_other_process_has() -> None:
     settings = read_settings(env=ENV)
-    assert (settings.pool, settings.concurrency, settings.log.writes_debug) == ("default", 100, False)
+    assert (settings.pool, settings.concurrency, settings.log.writes_debug) == ("default", None, False)
     assert f"-{os.getpid()}-" in settings.worker_id
     assert read_settings(env=ENV).worker_id != settings.worker_id
 
@@ -33,7 +33,7 @@ def test_settings_have_defaults_and_a_worker_id_that_no_other_process_has() -> N
 def test_empty_variables_count_as_absent() -> None:
     empty = {"TASKER_POOL": "", "TASKER_CONCURRENCY": "", "TASKER_WORKER_ID": "", "TASKER_LOG_LEVEL": ""}
     settings = read_settings(env={**ENV, **empty})
-    assert (settings.pool, settings.concurrency) == ("default", 100)
+    assert (settings.pool, settings.concurrency) == ("default", None)
 
 
 def test_several_orchestrators_are_separated_by_commas() -> None:
@@ -54,6 +54,7 @@ def test_several_orchestrators_are_separated_by_commas() -> None:
         ({}, {"TASKER_POOL": "-x"}, "TASKER_POOL: expected"),
         ({}, {"TASKER_CONCURRENCY": "many"}, "TASKER_CONCURRENCY: expected an integer, got 'many'"),
         ({"concurrency": 0}, {}, "TASKER_CONCURRENCY: expected an integer from 1 to 5000, got 0"),
+        ({"codec": "xml"}, {}, "codec: expected 'json' or 'msgpack', got 'xml'"),
         ({"processes": 0}, {}, "processes: expected an integer"),
         ({"drain_seconds": -1}, {}, "drain_seconds: expected seconds"),
         ({}, {"TASKER_LOG_LEVEL": "loud"}, "TASKER_LOG_LEVEL: expected one of debug, info, warn, error, silent"),

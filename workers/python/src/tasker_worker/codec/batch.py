@@ -28,6 +28,7 @@ _LEVELS_AROUND_PAYLOAD = 3
 class BatchStep:
     """One step of a batch. Payloads are values; integers are exact."""
 
+    batch_id: str
     step_id: int
     step_name: str
     handler: str
@@ -90,6 +91,7 @@ def _read_step(item: Any, is_packed: bool, batch_id: str) -> BatchStep:
     cursor = metadata.get("checkpoint")
     read_integer(step.get("task_id"), "task_id", 1)
     return BatchStep(
+        batch_id,
         read_integer(step.get("step_id"), "step_id", 1),
         read_name(step.get("step_name"), "step_name"),
         read_name(step.get("handler_class"), "handler_class"),
