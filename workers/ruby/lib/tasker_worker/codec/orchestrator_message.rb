@@ -11,6 +11,8 @@ module TaskerWorker
       SIZES = %w[max_message_bytes max_output_bytes max_steps_per_batch max_checkpoint_bytes].freeze
       TYPES = %w[welcome result_ack checkpoint_ack ping rehello cancel drain refuse].freeze
       CODECS = %w[json msgpack].freeze
+      PAYLOADS = %w[handler_config task_context previous_results].freeze
+      ASCII_NAME = /\A[!-~]+\z/
 
       # A step that cannot be used, while its neighbours can: its place in the batch, and what is wrong.
       Refused = Struct.new(:index, :error)
@@ -54,17 +56,33 @@ module TaskerWorker
       end
 
       def read_step(step, version)
+        return if version == "2.0" && usable?(step)
+
         raise ProtocolError.new("wrong_type", "", "an object", Fields.describe(step)) unless step.is_a?(Hash)
 
         step["step_id"] = Fields.integer(step, "step_id", 1)
         Fields.integer(step, "task_id", 1)
         Fields.name(step, "step_name", Fields::NAME)
         Fields.name(step, "handler_class", Fields::NAME)
-        Fields.object(step, "handler_config")
-        Fields.object(step, "task_context")
-        Fields.object(step, "previous_results")
+        PAYLOADS.each { |name| Fields.object(step, name) }
         read_metadata(Fields.object(step, "metadata"), version)
       end
+
+      # The checks of `read_step` for the form that nearly every step of 2.0 has, in one expression: half the time of the decoder went
+      # into calls. What fails here is looked at again, member by member.
+      def usable?(step)
+        step.is_a?(Hash) && count?(step["step_id"]) && count?(step["task_id"]) &&
+          short?(step["step_name"], ASCII_NAME) && short?(step["handler_class"], ASCII_NAME) &&
+          step["handler_config"].is_a?(Hash) && step["task_context"].is_a?(Hash) && step["previous_results"].is_a?(Hash) &&
+          (metadata = step["metadata"]).is_a?(Hash) && count?(metadata["attempt"]) && count?(metadata["timeout_ms"]) &&
+          (limit = metadata["retry_limit"]).is_a?(Integer) && limit >= 0 && limit <= Fields::MAX_INTEGER &&
+          short?(metadata["lease_id"], Fields::ID.pattern) && short?(metadata["task_uuid"], Fields::ID.pattern) &&
+          (key = metadata["idempotency_key"]).is_a?(String) && key.bytesize <= Fields::MAX_TEXT_CHARS && metadata["traceparent"].nil?
+      end
+
+      def count?(value) = value.is_a?(Integer) && value >= 1 && value <= Fields::MAX_INTEGER
+
+      def short?(value, pattern) = value.is_a?(String) && value.bytesize <= 255 && pattern.match?(value)
 
       def read_metadata(metadata, version)
         metadata["attempt"] = Fields.integer(metadata, "attempt", version == "1.0" ? 0 : 1, path: "metadata.")
@@ -144,7 +162,7 @@ module TaskerWorker
         Fields.text(value, "detail")
       end
 
-      private_class_method :read_batch, :read_steps, :read_step, :read_metadata, :readable_ids, :read_control, :read_welcome,
+      private_class_method :read_batch, :read_steps, :read_step, :usable?, :count?, :short?, :read_metadata, :readable_ids, :read_control, :read_welcome,
                            :read_result_ack, :read_checkpoint_ack, :read_cancel, :read_refuse
     end
   end

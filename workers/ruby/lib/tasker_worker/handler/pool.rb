@@ -1,33 +1,45 @@
 # frozen_string_literal: true
 
+require_relative "step"
+
 module TaskerWorker
-  # The threads that run handlers. Steps are taken in the order in which they came. Ruby runs one thread at a time, so a thread
-  # that ends its step at once takes the next one, and another is woken (or made) only while steps wait: a burst of no-op
-  # steps costs one change of threads, and steps that wait for the network all run at once.
+  # The threads that run handlers. Steps are taken in the order in which they came. Ruby runs one thread at a time, so another
+  # thread is woken (or made) only where that helps: at once beside handlers that wait for something, and not beside those that
+  # end within a moment. A burst of no-op steps costs one change of threads; steps that wait for the network all run at once.
   class Pool
+    # A thread whose step took less runs the next one before another could.
+    BRISK_MS = 0.2
+
     # @param size [Integer] threads at most, beside those whose steps are overdue
     # @param perform [#call] runs one step
     def initialize(size:, perform:)
       @perform = perform
       @size = size
       @lock = Mutex.new
-      @work = ConditionVariable.new
       @waiting = []
+      @idle = []
       @threads = 0
-      @idle = 0
       @waking = false
+      @brisk = false
       @throttled = false
       @closed = false
     end
 
-    # @return [Boolean] whether steps wait for a thread
-    def backlog? = !@waiting.empty?
+    # @return [Boolean] whether steps wait, and another thread could take one
+    def starved?
+      !@waiting.empty? && !(@idle.empty? && (@threads >= @size || @throttled))
+    end
 
     def push(steps)
       @lock.synchronize do
         @waiting.concat(steps)
-        wake
+        wake unless @brisk && @idle.size < @threads
       end
+    end
+
+    # Steps have waited for a while: the thread that seemed brisk is not.
+    def relieve
+      @lock.synchronize { wake }
     end
 
     # @return [Boolean] whether it had not begun, and never will
@@ -44,7 +56,7 @@ module TaskerWorker
       end
     end
 
-    # How many may run now: overdue steps keep their threads, so that others get new ones.
+    # How many threads there may be now.
     def resize(size)
       @lock.synchronize do
         @size = size
@@ -66,19 +78,19 @@ module TaskerWorker
     def close
       @lock.synchronize do
         @closed = true
-        @work.broadcast
+        @idle.each(&:signal)
       end
     end
 
     private
 
-    # One at a time: whoever is woken takes a step and wakes the next one.
+    # One at a time: whoever is woken takes a step, and wakes the next one if that helps.
     def wake
       return if @waiting.empty? || @waking
 
-      if @idle.positive?
+      if !@idle.empty?
         @waking = true
-        @work.signal
+        @idle.pop.signal
       elsif @threads < @size && !(@throttled && @threads.positive?)
         @waking = true
         @threads += 1
@@ -89,25 +101,29 @@ module TaskerWorker
     def work
       Thread.current.name = "tasker-handler"
       Thread.current.abort_on_exception = true
-      while (step = take)
+      turn = ConditionVariable.new
+      @lock.synchronize { @waking = false }
+      while (step = take(turn))
+        begun = Step.now
         @perform.call(step)
+        @brisk = Step.now - begun < BRISK_MS
       end
     ensure
       @lock.synchronize { @threads -= 1 }
     end
 
-    def take
+    def take(turn)
       @lock.synchronize do
-        @waking = false
         until @closed || @threads > @size
           step = @waiting.shift
           if step
-            wake
+            wake unless @brisk
             return step
           end
-          @idle += 1
-          @work.wait(@lock)
-          @idle -= 1
+          # The one that was busy last is woken first.
+          @idle.push(turn)
+          turn.wait(@lock)
+          @idle.delete(turn)
           @waking = false
         end
       end

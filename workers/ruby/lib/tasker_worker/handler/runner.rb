@@ -45,8 +45,10 @@ module TaskerWorker
     # Whether no attempt has ended since `collect`.
     def quiet? = @ended.empty?
 
-    # Whether steps wait for a thread.
-    def backlog? = @pool.backlog?
+    # Whether steps wait for a thread, and `relieve` could give them one.
+    def starved? = @pool.starved?
+
+    def relieve = @pool.relieve
 
     def accept(steps)
       now = Step.now

@@ -10,8 +10,8 @@ module TaskerWorker
   # own. So heartbeats, acks and resends go on while handlers wait or compute. Joins sessions to sockets, time and handlers.
   class SessionThread
     LONGEST_WAIT_MS = 60_000
-    # How often the delay of this thread is measured while steps wait for a thread.
-    PROBE_MS = 50
+    # How long steps may wait for a thread before they get another one.
+    RELIEVE_MS = 2
     NEVER = Float::INFINITY
 
     # What the sessions use of chance.
@@ -153,7 +153,7 @@ module TaskerWorker
 
     def wake_up_at
       due = [@sessions.map(&:wakes_at).min, @runner.wakes_at, @drain_ends_at].min
-      @runner.backlog? ? [due, Step.now + PROBE_MS].min : due
+      @runner.starved? ? [due, Step.now + RELIEVE_MS].min : due
     end
 
     def wait_until(due)
@@ -161,7 +161,10 @@ module TaskerWorker
       return if due <= now
 
       ready = @poller.wait([(due - now).ceil, LONGEST_WAIT_MS].min)
-      @runner.delayed(Step.now - due) if ready.zero?
+      return unless ready.zero?
+
+      @runner.delayed(Step.now - due)
+      @runner.relieve if @runner.starved?
     end
 
     # ------------------------------------------------------------------------------------------------- sessions ask
