@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup toolchains demo test check bench bench-guard simulate simulate-mutations fuzz dev clean
+.PHONY: help setup toolchains demo test check bench bench-guard bench-peers simulate simulate-mutations fuzz dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,14 @@ bench: setup ## Measure the engine beside the bare pipeline, in one run
 
 bench-guard: setup ## Fail when a step has become more than 25 % dearer than recorded; RECORD=1 records
 	$(NODE) bench/guard/main.ts $(if $(RECORD),--record) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-peers: setup bench/peers/node_modules/.ready ## Measure Tasker beside BullMQ, Restate, DBOS, pg-boss, Graphile Worker
+	$(NODE) bench/peers/main.ts $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEER),--peer $(PEER)) $(if $(DOCS),--docs)
+
+# Only this command needs them: packages of their own, and two servers from the system's packages.
+bench/peers/node_modules/.ready: bench/peers/package.json
+	@sh bench/peers/install.sh
+	@touch $@
 
 simulate: setup ## Run 1,000 random worlds with faults; SEEDS=n other than that, SEED=n one of them line by line
 	$(NODE) simulation/run.ts

@@ -7,6 +7,8 @@ export type Shape =
   | { readonly kind: "chain"; readonly steps: number }
   /** One step, `width` steps after it, one that waits for all of them. */
   | { readonly kind: "fan-out"; readonly width: number }
+  /** `width` steps at once, one that waits for all of them. */
+  | { readonly kind: "fan-in"; readonly width: number }
   /** `layers` x `width` steps; each waits for one to three of the layer before. */
   | { readonly kind: "layered"; readonly layers: number; readonly width: number; readonly seed: number }
   /** A recorded workflow in WfFormat, without its runtimes. */
@@ -21,6 +23,8 @@ export function graphOf(shape: Shape): Graph {
       return Array.from({ length: shape.steps }, (_, step) => (step === 0 ? [] : [step - 1]));
     case "fan-out":
       return fanOut(shape.width);
+    case "fan-in":
+      return [...Array.from({ length: shape.width }, () => []), Array.from({ length: shape.width }, (_, i) => i)];
     case "layered":
       return layered(shape);
     case "workflow":
