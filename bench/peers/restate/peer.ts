@@ -26,7 +26,7 @@ async function open({ folder }: PeerPlace): Promise<Peer> {
       RESTATE_BIND_ADDRESS: `127.0.0.1:${node}`,
       RESTATE_ADVERTISED_ADDRESS: `http://127.0.0.1:${node}/`,
       RESTATE_DISABLE_TELEMETRY: "true",
-      RESTATE_LOG_FILTER: "error",
+      RESTATE_LOG_FILTER: "error,octocrab=off",
     },
   });
   const worker = await WorkerProcess.start(join(import.meta.dirname, "service.ts"), [String(service)], {
