@@ -24,16 +24,15 @@ worker.handle("conformance.inspect") do |step|
 end
 
 worker.handle("conformance.sleep") do |step|
-  ms = step.config["ms"]
-  step.config["stubborn"] ? sleep(ms / 1_000.0) : wait(step, ms)
-  { slept_ms: ms }
+  begun = milliseconds
+  step.config["stubborn"] ? sleep(step.config["ms"] / 1_000.0) : wait(step, step.config["ms"])
+  { slept_ms: (milliseconds - begun).round }
 end
 
 worker.handle("conformance.busy") do |step|
-  ms = step.config["ms"]
-  stop = milliseconds + ms
-  nil while milliseconds < stop
-  { busy_ms: ms }
+  begun = milliseconds
+  nil while milliseconds - begun < step.config["ms"]
+  { busy_ms: (milliseconds - begun).round }
 end
 
 worker.handle("conformance.fail") do |step|
