@@ -119,9 +119,7 @@ class Worker:
         """
         self.start()
         with self._stopped_by_signals():
-            self._ended.wait()
-        if self._failure is not None:
-            raise self._failure
+            self.wait()
 
     def start(self) -> None:
         """Starts and returns at once, for programs that do other things too."""
@@ -158,6 +156,10 @@ class Worker:
         if self._thread is None:
             return
         self._thread.drain("stop() was called")
+        self.wait()
+
+    def wait(self) -> None:
+        """Returns when a worker that was started has left, whoever asked it to. Raises what `run` raises."""
         self._ended.wait()
         if self._failure is not None:
             raise self._failure

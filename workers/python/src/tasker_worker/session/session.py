@@ -330,8 +330,11 @@ class Session:
         self._send_hello()
 
     def _welcomed(self, message: Welcome) -> None:
-        if message.version != "2.0" or message.codec not in self._terms.codecs:
-            self._refused("protocol_version", f"the orchestrator chose {message.version} and {message.codec}")
+        if message.version != "2.0":
+            self._refused("protocol_version", f"the orchestrator chose {message.version}")
+            return
+        if message.codec not in self._terms.codecs:
+            self._warn("message.refused", code="invalid_value", error=f"codec: {message.codec} was not offered")
             return
         is_news = self._connection != "ready" or message.epoch != self._epoch
         self._epoch = message.epoch

@@ -1,0 +1,1 @@
+"""What several tests need. Not part of the package."""
