@@ -5,7 +5,7 @@
  */
 import type { Batch, SavedCheckpoint, StepResult, WorkerEvents, WorkerInfo } from "@tasker/engine";
 import { defaultZeromqConfig, Roster, type ZeromqConfig, ZeromqCounters } from "@tasker/executors";
-import { decodeOrchestratorMessage, ProtocolError, topicOf } from "@tasker/protocol";
+import { decodeOrchestratorMessage, type Frame, ProtocolError, topicOf } from "@tasker/protocol";
 import type { SeededRandom } from "@tasker/testkit";
 import { tightLimits } from "./decoders.ts";
 import type { Frames } from "./frames.ts";
@@ -173,11 +173,11 @@ export class OrchestratorTarget {
     }
   }
 
-  #send(frame: string, refused: () => void): void {
+  #send(frame: Frame, refused: () => void): void {
     if (this.#full) this.#refusals.push(refused);
     // What leaves is legal, whatever came in.
     if (!chance(this.#random, 0.1)) return;
-    const bytes = Buffer.from(frame);
+    const bytes = Buffer.from(frame as string);
     try {
       decodeOrchestratorMessage(bytes);
     } catch (error) {

@@ -2,7 +2,7 @@
  * The worker's session under test: the real one, told hostile frames by whoever can reach its socket, with handlers that
  * end in any order or never, under a clock that jumps.
  */
-import { decodeResults, decodeWorkerMessage, ProtocolError, topicOf } from "@tasker/protocol";
+import { codecs, decodeResults, decodeWorkerMessage, type Frame, ProtocolError, topicOf } from "@tasker/protocol";
 import type { SeededRandom } from "@tasker/testkit";
 import { type Outcome, Session, type StepRequest } from "@tasker/worker/session";
 import type { Frames } from "./frames.ts";
@@ -19,6 +19,7 @@ export class WorkerTarget {
   readonly #running = new Map<string, StepRequest>();
   #session: Session;
   #now = 5_000;
+  #checkpoints = 0;
 
   constructor(random: SeededRandom, words: Vocabulary, frames: Frames) {
     this.#random = random;
@@ -46,7 +47,14 @@ export class WorkerTarget {
   #begin(): Session {
     this.#running.clear();
     const { workers, handlers } = this.#words;
-    const terms = { workerId: workers[0]!, pool: "default", version: "1", handlers: handlers.slice(0, 3), capacity: 4 };
+    const terms = {
+      workerId: workers[0]!,
+      pool: "default",
+      version: "1",
+      handlers: handlers.slice(0, 3),
+      capacity: 4,
+      codec: pick(this.#random, codecs),
+    };
     const session = new Session(terms, {
       wire: { open: () => {}, send: (frame) => this.#judgeSent(frame), close: () => {} },
       clock: { monotonicMs: () => this.#now },
@@ -54,6 +62,7 @@ export class WorkerTarget {
       events: {
         run: (steps) => this.#run(steps),
         cancel: () => {},
+        checkpointSettled: () => {},
         drainRequested: () => {},
         refused: () => {},
         closed: () => {},
@@ -88,6 +97,7 @@ export class WorkerTarget {
         break;
       case 4:
         this.#session.progress(this.#words.lease(), '{"done":1}');
+        this.#session.checkpoint(this.#words.lease(), ++this.#checkpoints, '{"row":1}');
         break;
       case 5:
         if (chance(random, 0.1)) this.#session.overdue(random.below(6));
@@ -148,9 +158,9 @@ export class WorkerTarget {
     must(wakesAt > this.#now, () => `at ${this.#now} a tick leaves something due at ${wakesAt}`);
   }
 
-  #judgeSent(frame: string): void {
+  #judgeSent(frame: Frame): void {
     if (!chance(this.#random, 0.2)) return;
-    const bytes = Buffer.from(frame);
+    const bytes = Buffer.from(frame as string);
     try {
       if (topicOf(bytes) === "results") decodeResults(bytes);
       else decodeWorkerMessage(bytes);

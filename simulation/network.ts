@@ -4,6 +4,7 @@
  * each side notices in its own time. Subscriptions reach the publisher with a connection, and leave with it.
  */
 import type { Wire, WireEvents } from "@tasker/executors";
+import type { Frame } from "@tasker/protocol";
 import type { SeededRandom } from "@tasker/testkit";
 import type { Kernel, Process } from "./kernel.ts";
 import type { Trace } from "./trace.ts";
@@ -80,7 +81,7 @@ export class Sockets {
   }
 
   /** Never waits; without a connection the frame is dropped, as PUB does. */
-  publish(frame: string): void {
+  publish(frame: Frame): void {
     if (!this.closed && this.process.alive) this.#network.sendUp(this, frame);
   }
 
@@ -232,36 +233,37 @@ export class Network implements Wire {
   // ------------------------------------------------------------------------------------------------------ sending
 
   /** From the orchestrator, to whoever was granted a prefix of the frame. */
-  send(frame: string, refused: () => void): void {
+  send(frame: Frame, refused: () => void): void {
     const host = this.#host;
     if (host?.process.alive !== true) return;
+    const bytes = Buffer.from(frame as string);
     const receivers = [...this.#connections].filter(
-      (connection) => connection.host === host && connection.granted.some((prefix) => frame.startsWith(prefix)),
+      (connection) => connection.host === host && connection.granted.some((prefix) => bytes.indexOf(prefix) === 0),
     );
     if (receivers.some((connection) => connection.inFlight >= this.weather.highWaterMark)) {
       this.#kernel.after(0, host.process, refused);
       return;
     }
-    for (const connection of receivers) this.#sendDown(connection, frame);
+    for (const connection of receivers) this.#sendDown(connection, bytes);
   }
 
-  #sendDown(connection: Connection, frame: string): void {
+  #sendDown(connection: Connection, frame: Buffer): void {
     const { sockets } = connection;
     for (const at of this.#arrivals(connection, "down")) {
       connection.inFlight++;
       this.#kernel.after(at - this.#kernel.now, sockets.process, () => {
         connection.inFlight--;
-        if (connection.intact && !sockets.closed) sockets.receive(Buffer.from(frame));
+        if (connection.intact && !sockets.closed) sockets.receive(frame);
       });
     }
   }
 
-  sendUp(sockets: Sockets, frame: string): void {
+  sendUp(sockets: Sockets, frame: Frame): void {
     const { connection } = sockets;
     if (connection === null || !connection.upOpen) return;
     for (const at of this.#arrivals(connection, "up")) {
       this.#kernel.after(at - this.#kernel.now, connection.host.process, () => {
-        if (connection.hostOpen) connection.host.events.frameArrived(Buffer.from(frame));
+        if (connection.hostOpen) connection.host.events.frameArrived(Buffer.from(frame as string));
       });
     }
   }

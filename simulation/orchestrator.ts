@@ -4,6 +4,7 @@
  */
 import { Engine, type Executor, type Store, type WorkerEvents, type WorkerInfo } from "@tasker/engine";
 import { defaultZeromqConfig, Roster, type ZeromqConfig, ZeromqCounters } from "@tasker/executors";
+import type { Frame } from "@tasker/protocol";
 import { openStore } from "@tasker/store";
 import { RecordingLog } from "@tasker/testkit";
 import { FaultyStore, type StoreFaults } from "./faulty-store.ts";
@@ -207,7 +208,7 @@ export class Orchestrator {
       workerJoined: (worker) => engine.workerEvents.workerJoined(this.#watched(worker, engine)),
     };
     const wire = {
-      send: (frame: string, refused: () => void) => {
+      send: (frame: Frame, refused: () => void) => {
         beforeSend(process);
         if (process.alive) network.send(frame, refused);
       },

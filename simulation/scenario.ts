@@ -3,6 +3,7 @@
  * its own mixture of faults, so that rare combinations, and the absence of most faults, get their share.
  */
 import type { EngineSettings, Template } from "@tasker/engine";
+import { type Codec, codecs } from "@tasker/protocol";
 import { calmHighWaterMark, type NetworkWeather } from "./network.ts";
 import { between, chance, pick, stream } from "./random.ts";
 import { handlerNames, randomTemplate } from "./random-template.ts";
@@ -71,6 +72,7 @@ export interface WorkerPlan {
   readonly protocol: "1.0" | "2.0";
   readonly capacity: number;
   readonly handlers: readonly string[];
+  readonly codec: Codec;
 }
 
 export interface Scenario {
@@ -128,6 +130,7 @@ function randomWorkers(seed: number, faults: ReadonlySet<FaultName>): WorkerPlan
       capacity: between(random, 1, 8),
       // The first one has them all, so that everything can finish.
       handlers: handlerNames.filter(() => index === 0 || chance(random, 0.6)),
+      codec: pick(stream(seed, `codec of ${name}`), codecs),
     };
   });
   return faults.has("doubles") ? withDouble(workers) : workers;

@@ -4,7 +4,15 @@
  */
 
 import { parseLossless } from "@tasker/json";
-import { decodeOrchestratorMessage, decodeResults, sessionTopic } from "@tasker/protocol";
+import {
+  decodeOrchestratorMessage,
+  decodeResults,
+  decodeWorkerMessage,
+  type Frame,
+  sessionTopic,
+  topicOf,
+  topics,
+} from "@tasker/protocol";
 import { RecordingLog, type SeededRandom } from "@tasker/testkit";
 import { HandlerRegistry, Runner, type StepRequest } from "@tasker/worker/handler";
 import { Session } from "@tasker/worker/session";
@@ -137,9 +145,9 @@ class WorkerLife {
 
   #makeSession(): Session {
     const { kernel } = this.#ports;
-    const { workerId, handlers, capacity } = this.#plan;
+    const { workerId, handlers, capacity, codec } = this.#plan;
     return new Session(
-      { workerId, pool: "default", version: "1", handlers, capacity },
+      { workerId, pool: "default", version: "1", handlers, capacity, codec },
       {
         wire: {
           open: (session) => this.#open(session),
@@ -154,6 +162,7 @@ class WorkerLife {
             this.#runner.accept(steps);
           },
           cancel: (leaseIds, reason) => this.#runner.cancel(leaseIds, reason),
+          checkpointSettled: (leaseId, seq, refused) => this.#runner.checkpointSettled(leaseId, seq, refused),
           drainRequested: () => this.leave(),
           refused: (reason, detail) => this.#refused(reason, detail),
           closed: () => this.process.kill(),
@@ -183,6 +192,8 @@ class WorkerLife {
       deliveries: {
         outcomes: (outcomes) => this.#drive(() => this.#session.finish(outcomes)),
         progress: (_origin, leaseId, progress) => this.#session.progress(leaseId, progress),
+        checkpoint: (_origin, leaseId, seq, cursor) =>
+          this.#drive(() => this.#session.checkpoint(leaseId, seq, cursor)),
         overdue: (count) => this.#drive(() => this.#session.overdue(count)),
       },
       now: () => this.#ports.kernel.now,
@@ -200,14 +211,14 @@ class WorkerLife {
     this.#sockets = sockets;
   }
 
-  #send(frame: string): void {
-    if (frame.startsWith("results ")) {
-      for (const { metadata, error_code } of decodeResults(Buffer.from(frame)).results)
+  #send(frame: Frame): void {
+    const bytes = Buffer.from(frame as string);
+    if (topicOf(bytes) === topics.results) {
+      for (const { metadata, error_code } of decodeResults(bytes).results)
         this.#told.set(metadata.lease_id!, error_code);
-    }
+    } else this.#judgeDeclaration(decodeWorkerMessage(bytes));
     const { trace, kernel } = this.#ports;
-    if (frame.startsWith("worker ")) this.#judgeDeclaration(JSON.parse(frame.slice("worker ".length)));
-    trace.detail(kernel.now, this.#plan.name, () => `says ${frame.slice(0, 400)}`);
+    trace.detail(kernel.now, this.#plan.name, () => `says ${bytes.toString().slice(0, 400)}`);
     this.#sockets?.publish(frame);
   }
 
@@ -247,9 +258,9 @@ class WorkerLife {
 
   /** What it is told to forget must be in the store. */
   #judgeAck(frame: Uint8Array): void {
-    if (!Buffer.from(frame).includes('"type":"result_ack"')) return;
+    if (!Buffer.from(frame).includes("result_ack")) return;
     const message = decodeOrchestratorMessage(frame);
-    if (message.type !== "result_ack") return;
+    if ("steps" in message || message.type !== "result_ack") return;
     for (const leaseId of message.lease_ids) {
       const code = this.#told.get(leaseId);
       if (code !== undefined && code !== "timeout") this.#ports.judge.forgets(this.#plan.name, leaseId);

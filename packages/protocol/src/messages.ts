@@ -12,6 +12,9 @@ export type ProtocolVersion = (typeof protocolVersions)[number];
 export const codecs = ["json", "msgpack"] as const;
 export type Codec = (typeof codecs)[number];
 
+/** One message with its topic: text in JSON, bytes in MessagePack. */
+export type Frame = string | Uint8Array;
+
 /** JSON text of a value, exactly as it came. */
 export type RawJson = string;
 

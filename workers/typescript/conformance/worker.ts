@@ -7,7 +7,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { PermanentError, RetryableError, type Step, Worker } from "@tasker/worker";
 
-function inspect({ attempt, maxAttempts, isLastAttempt, idempotencyKey, config, previousResults }: Step) {
+function inspect({ attempt, maxAttempts, isLastAttempt, idempotencyKey, config, previousResults, cursor }: Step) {
   return {
     attempt,
     max_attempts: maxAttempts,
@@ -15,6 +15,7 @@ function inspect({ attempt, maxAttempts, isLastAttempt, idempotencyKey, config, 
     idempotency_key: idempotencyKey,
     config,
     previous_results: previousResults,
+    cursor,
   };
 }
 
@@ -70,6 +71,22 @@ async function progress(step: Step) {
   return { done: count };
 }
 
+/** Counts on from where an earlier attempt stopped; the first one dies when it reaches `crash_at`. */
+async function checkpoint(step: Step) {
+  const { count, interval_ms: intervalMs, crash_at: crashAt } = step.config;
+  const startedAt = step.cursor?.position ?? 0;
+  let position = startedAt;
+  while (position < count) {
+    await wait(intervalMs, undefined, { signal: step.signal });
+    position++;
+    await step.checkpoint({ position });
+    if (position !== crashAt || step.attempt !== 1) continue;
+    await wait(2 * intervalMs);
+    process.kill(process.pid, "SIGKILL");
+  }
+  return { started_at: startedAt, position };
+}
+
 const worker = new Worker();
 worker.handle("conformance.echo", (step) => step.context);
 worker.handle("conformance.inspect", inspect);
@@ -81,4 +98,5 @@ worker.handle("conformance.crash", crash);
 worker.handle("conformance.large", large);
 worker.handle("conformance.not_json", notJson);
 worker.handle("conformance.progress", progress);
+worker.handle("conformance.checkpoint", checkpoint);
 await worker.run();

@@ -1,6 +1,7 @@
 /** A worker's settings: what the program says, else the environment, else the defaults. The only reader of the environment. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { type Codec, codecs } from "@tasker/protocol";
 import { filterLog, jsonLinesLogger, type Logger, type LogLevel, logLevels } from "./log.ts";
 import type { Endpoints } from "./session/sockets.ts";
 
@@ -15,6 +16,8 @@ export interface WorkerOptions {
   readonly pool?: string;
   /** Steps that run at once. `TASKER_CONCURRENCY`, else 100. */
   readonly concurrency?: number;
+  /** How it would rather write messages; payloads are JSON either way. `TASKER_CODEC`, else `json`. */
+  readonly codec?: Codec;
   /** Version of the handlers, for people. */
   readonly version?: string;
   /** How long running handlers may take after `stop` or SIGTERM; 30,000. */
@@ -32,6 +35,7 @@ export interface WorkerSettings {
   readonly workerId: string;
   readonly pool: string;
   readonly concurrency: number;
+  readonly codec: Codec;
   readonly version: string;
   readonly drainMs: number;
   readonly flushMs: number;
@@ -55,12 +59,13 @@ export function readOptions(options: WorkerOptions, env: Environment = process.e
       `TASKER_STEPS_ENDPOINT names ${steps.length} orchestrators and TASKER_RESULTS_ENDPOINT ${results.length}; give one of each for every orchestrator, in the same order`,
     );
   }
-  const logLevel = readLogLevel(options.logLevel ?? env.TASKER_LOG_LEVEL ?? "info");
+  const logLevel = readOneOf(options.logLevel ?? env.TASKER_LOG_LEVEL ?? "info", logLevels, "TASKER_LOG_LEVEL");
   return {
     orchestrators: steps.map((endpoint, index) => ({ steps: endpoint, results: results[index]! })),
     workerId: readName(options.workerId ?? (env.TASKER_WORKER_ID || inventWorkerId()), "TASKER_WORKER_ID"),
     pool: readName(options.pool ?? (env.TASKER_POOL || "default"), "TASKER_POOL"),
     concurrency: readConcurrency(options.concurrency ?? (env.TASKER_CONCURRENCY || 100)),
+    codec: readOneOf(options.codec ?? (env.TASKER_CODEC || "json"), codecs, "TASKER_CODEC"),
     version: (options.version ?? "").slice(0, maxVersionChars),
     drainMs: readDuration(options.drainMs ?? 30_000, "drainMs"),
     flushMs: readDuration(options.flushMs ?? 5_000, "flushMs"),
@@ -103,9 +108,9 @@ function readDuration(value: number, name: string): number {
   throw new TypeError(`${name}: expected milliseconds from 0 to ${2 ** 31 - 1}, got ${value}`);
 }
 
-function readLogLevel(value: string): LogLevel {
-  if (logLevels.includes(value as LogLevel)) return value as LogLevel;
-  throw new TypeError(`TASKER_LOG_LEVEL: expected one of ${logLevels.join(", ")}, got ${JSON.stringify(value)}`);
+function readOneOf<T extends string>(value: string, names: readonly T[], setting: string): T {
+  if (names.includes(value as T)) return value as T;
+  throw new TypeError(`${setting}: expected one of ${names.join(", ")}, got ${JSON.stringify(value)}`);
 }
 
 /** A restart is another worker; the leases of the one before are revoked within seconds. */

@@ -81,6 +81,7 @@ describe("how the attempt ended", () => {
       retryable: null,
       retryAfterMs: null,
       heartbeats: [],
+      checkpoints: [],
     });
   });
 

@@ -21,6 +21,8 @@ export interface TestStep {
   /** 30,000. */
   readonly timeoutMs?: number;
   readonly maxOutputBytes?: number;
+  /** What an earlier attempt saved with `checkpoint`. */
+  readonly cursor?: unknown;
   /** Cancels the step when it aborts. */
   readonly signal?: AbortSignal;
   /** Takes what the handler logs; else nothing is written. */
@@ -44,6 +46,8 @@ export interface TestOutcome {
   readonly retryAfterMs: number | null;
   /** What the handler said by `heartbeat(progress)`, in order. */
   readonly heartbeats: readonly unknown[];
+  /** The cursors that it saved by `checkpoint(cursor)`, in order. */
+  readonly checkpoints: readonly unknown[];
 }
 
 const handlerName = "handler_under_test";
@@ -61,6 +65,7 @@ export async function runHandler(
   const registry = new HandlerRegistry();
   registry.add(handlerName, handler, null);
   const heartbeats: unknown[] = [];
+  const checkpoints: unknown[] = [];
   const ended = Promise.withResolvers<Outcome>();
   const runner = new Runner({
     registry,
@@ -70,6 +75,10 @@ export async function runHandler(
     deliveries: {
       outcomes: ([outcome]) => ended.resolve(outcome!),
       progress: (_origin, _leaseId, progress) => heartbeats.push(parseLossless(progress)),
+      checkpoint: (_origin, leaseId, seq, cursor) => {
+        checkpoints.push(parseLossless(cursor));
+        queueMicrotask(() => runner.checkpointSettled(leaseId, seq, null));
+      },
       overdue: () => {},
     },
   });
@@ -88,6 +97,7 @@ export async function runHandler(
     retryable: outcome.retryable,
     retryAfterMs: outcome.retryAfterMs,
     heartbeats,
+    checkpoints,
   };
 }
 
@@ -108,6 +118,8 @@ function requestOf(step: TestStep): StepRequest {
     idempotencyKey: step.idempotencyKey ?? "task-under-test:step_under_test",
     taskId: step.taskId ?? "0190a000-0000-7000-8000-000000000000",
     maxOutputBytes: step.maxOutputBytes ?? 4 * 1024 * 1024,
+    cursor: step.cursor == null ? null : jsonOf(step.cursor, "cursor"),
+    maxCheckpointBytes: 64 * 1024,
   };
 }
 

@@ -116,7 +116,7 @@ class Run {
     this.ended = promise;
     this.#settle = settle;
     this.#settings = settings;
-    const { workerId, pool, version, concurrency, orchestrators, logLevel } = settings;
+    const { workerId, pool, version, concurrency, codec, orchestrators, logLevel } = settings;
     const log = withFields(settings.log, { worker: workerId });
     const occupancy = new Occupancy();
     this.#runner = new Runner({
@@ -128,6 +128,7 @@ class Run {
       deliveries: {
         outcomes: (outcomes) => this.#thread.finished(outcomes),
         progress: (origin, leaseId, progress) => this.#thread.progress(origin, leaseId, progress),
+        checkpoint: (origin, leaseId, seq, cursor) => this.#thread.checkpoint(origin, leaseId, seq, cursor),
         overdue: (count) => this.#thread.overdue(count),
       },
     });
@@ -136,13 +137,14 @@ class Run {
     log.info("worker.started", { pool, concurrency, handlers, endpoints });
     this.#thread = new SessionThread({
       occupancy,
-      terms: { workerId, pool, version, handlers, capacity: concurrency },
+      terms: { workerId, pool, version, handlers, capacity: concurrency, codec },
       orchestrators,
       log,
       logLevel,
       events: {
         run: (steps) => this.#take(steps),
         cancel: (leaseIds, reason) => this.#runner.cancel(leaseIds, reason),
+        checkpointSettled: (leaseId, seq, refused) => this.#runner.checkpointSettled(leaseId, seq, refused),
         drainRequested: (reason) => void this.stop(`the orchestrator asked it to: ${reason}`),
         refused: (reason, detail) => this.#refused(reason, detail),
         ended: (error) => this.#ended(error),

@@ -3,10 +3,10 @@
  * and all the rest, which is said again anyway if it is lost.
  */
 import type { Batch, Complaints, SettledCheckpoint } from "@tasker/engine";
-import { type ControlMessage, defaultLimits, encodeBatch, encodeControl } from "@tasker/protocol";
+import { type ControlMessage, defaultLimits, encodeBatch, encodeControl, type Frame } from "@tasker/protocol";
 import type { ZeromqConfig } from "./config.ts";
 import { countOne, type ZeromqCounters } from "./counters.ts";
-import type { Session } from "./session.ts";
+import { isBatch, type Session } from "./session.ts";
 import type { Wire } from "./wire.ts";
 
 export interface SpeakerPorts {
@@ -52,7 +52,7 @@ export class SessionSpeaker {
     const seq = session.assign(batch, this.#ports.now());
     counters.batchesOut++;
     session.spokenAt = this.#ports.now();
-    wire.send(encodeBatch(batch, session.key, seq), () => {
+    wire.send(encodeBatch(batch, session.key, seq, session.codec), () => {
       counters.sendsRefused++;
       session.unassign(batch, seq);
       if (session.hello !== null) session.unsent.push(batch);
@@ -65,8 +65,8 @@ export class SessionSpeaker {
     const items = session.unsent;
     session.unsent = [];
     for (const item of items) {
-      if (typeof item === "string") this.#sendOrder(session, item);
-      else this.#sendBatch(session, item);
+      if (isBatch(item)) this.#sendBatch(session, item);
+      else this.#sendOrder(session, item);
     }
   }
 
@@ -115,7 +115,7 @@ export class SessionSpeaker {
     else this.#sendOrder(session, frame);
   }
 
-  #sendOrder(session: Session, frame: string): void {
+  #sendOrder(session: Session, frame: Frame): void {
     session.spokenAt = this.#ports.now();
     this.#ports.wire.send(frame, () => {
       this.#ports.counters.sendsRefused++;
@@ -131,10 +131,10 @@ export class SessionSpeaker {
     });
   }
 
-  #frame(session: Session, said: Said): string {
+  #frame(session: Session, said: Said): Frame {
     const { orchestratorId, epoch } = this.#ports;
     const message = { ...said, protocol_version: "2.0", orchestrator_id: orchestratorId, epoch } as ControlMessage;
-    return encodeControl(session.key, message);
+    return encodeControl(session.key, message, session.codec);
   }
 
   welcome(session: Session): void {
@@ -142,7 +142,7 @@ export class SessionSpeaker {
     this.say(session, {
       type: "welcome",
       version: "2.0",
-      codec: "json",
+      codec: session.codec,
       heartbeat_ms: heartbeatMs,
       limits: {
         max_message_bytes: limits.maxMessageBytes,

@@ -3,10 +3,14 @@
  * which leases were sent under which `seq`. Holds facts and answers questions; `sessions.ts` decides.
  */
 import type { Batch } from "@tasker/engine";
-import type { HelloMessage } from "@tasker/protocol";
+import type { Codec, Frame, HelloMessage } from "@tasker/protocol";
 
 /** What waits until the worker can be reached: a batch, or a control message as a frame. */
-export type Unsent = Batch | string;
+export type Unsent = Batch | Frame;
+
+export function isBatch(unsent: Unsent): unsent is Batch {
+  return typeof unsent !== "string" && "steps" in unsent;
+}
 
 /** Another session claims the worker id of this one, which has until `until` to show that it lives. */
 export interface Challenge {
@@ -23,6 +27,8 @@ export class Session {
   unsubscribedAt = 0;
   /** Null: subscribed, but no accepted hello (yet, or any more). */
   hello: HelloMessage | null = null;
+  /** What its hello asked for. */
+  codec: Codec = "json";
   heardAt = 0;
   spokenAt = 0;
   capacity = 0;
@@ -71,6 +77,7 @@ export class Session {
   /** Back to a bare subscription. */
   forgetWorker(): void {
     this.hello = null;
+    this.codec = "json";
     this.challenge = null;
     this.draining = false;
     this.deaf = false;

@@ -74,7 +74,7 @@ describe("joining", () => {
 
   test.each([
     ["protocol_version", { protocols: ["3.0"] }],
-    ["codec", { codecs: ["msgpack"] }],
+    ["codec", { codecs: ["cbor"] }],
   ])("refuses with %s what it cannot speak", (reason, fields) => {
     const roster = new RecordedRoster();
     roster.subscribe(`@${session} `);
@@ -83,6 +83,39 @@ describe("joining", () => {
     expect(roster.takeSaid(session)).toEqual([`refuse: ${reason}`]);
     expect(roster.takeEvents()).toEqual([]);
     expect(roster.counters.sessionsRefused).toEqual({ [reason]: 1 });
+  });
+
+  test.each([
+    [["json"], "json"],
+    [["json", "msgpack"], "json"],
+    [["msgpack", "json"], "msgpack"],
+    [["cbor", "msgpack"], "msgpack"],
+  ] as const)(
+    "of the codecs %j it takes the first that it speaks (R-85), and says everything but the negotiation in it",
+    (codecs, chosen) => {
+      const roster = new RecordedRoster();
+      roster.subscribe(`@${session} `);
+      roster.takeSent();
+      roster.hello(session, { codecs });
+      expect(roster.takeSent().map(({ message }) => message)).toMatchObject([{ type: "welcome", codec: chosen }]);
+      roster.dispatch(session, "b1");
+      roster.roster.cancel(session, ["b1.1"], "no");
+      roster.hello(session, { codecs });
+      const inCodec = roster.takeSent().map(({ message, codec }) => [message.type, codec]);
+      expect(inCodec).toEqual([
+        ["batch", chosen],
+        ["cancel", chosen],
+        ["welcome", "json"],
+      ]);
+    },
+  );
+
+  test("takes both codecs whatever was chosen: messages cross the welcome (R-87)", () => {
+    const roster = joined({ codecs: ["msgpack", "json"] });
+    roster.takeEvents();
+    roster.heartbeat(session, { capacity: 3 });
+    roster.heartbeat(session, { capacity: 4 }, "msgpack");
+    expect(kinds(roster)).toEqual(["changed capacity 3", "changed capacity 4"]);
   });
 
   test("refuses a hello of an unknown protocol version", () => {

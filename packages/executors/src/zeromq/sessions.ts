@@ -8,8 +8,15 @@
  * and gets no new steps then. Every lease of a joined session is held, or reported missing, or revoked by its loss.
  */
 import type { Batch, Executor, Log, SettledCheckpoint, WorkerEvents, WorkerInfo } from "@tasker/engine";
-import type { DecodedHeartbeat, HeartbeatMessage, HelloMessage, RejectMessage } from "@tasker/protocol";
-import { Session } from "./session.ts";
+import {
+  type Codec,
+  codecs,
+  type DecodedHeartbeat,
+  type HeartbeatMessage,
+  type HelloMessage,
+  type RejectMessage,
+} from "@tasker/protocol";
+import { isBatch, Session } from "./session.ts";
 import { SessionSpeaker, type SpeakerPorts } from "./session-speaker.ts";
 
 export interface SessionPorts extends SpeakerPorts {
@@ -94,8 +101,12 @@ export class Sessions {
         "protocol_version",
         `this orchestrator speaks 2.0; you speak ${message.protocols.join()}`,
       );
-    } else if (!message.codecs.includes("json")) {
-      this.#speaker.refuse(session, "codec", `this orchestrator speaks json; you speak ${message.codecs.join()}`);
+    } else if (codecFor(message) === undefined) {
+      this.#speaker.refuse(
+        session,
+        "codec",
+        `this orchestrator speaks ${codecs.join()}; you speak ${message.codecs.join()}`,
+      );
     } else if (session.hello !== null) {
       this.#helloAgain(session, session.hello, message);
     } else {
@@ -204,6 +215,7 @@ export class Sessions {
 
   #join(session: Session, hello: HelloMessage): void {
     session.accept(hello, this.#ports.now());
+    session.codec = codecFor(hello) ?? "json";
     this.#workers.set(hello.worker_id, session);
     this.#ports.counters.sessionsJoined++;
     this.#ports.events.workerJoined(this.#workerInfo(session.key, hello));
@@ -213,6 +225,7 @@ export class Sessions {
   /** The welcome was lost, or we asked: nothing changes, unless its terms did. */
   #helloAgain(session: Session, before: HelloMessage, hello: HelloMessage): void {
     session.hello = hello;
+    session.codec = codecFor(hello) ?? "json";
     session.deaf = false;
     if (session.challenge !== null) this.#refuseChallenger(session);
     if (sameTerms(before, hello)) {
@@ -261,9 +274,7 @@ export class Sessions {
     const { events, counters, log } = this.#ports;
     const { challenge, unsent } = session;
     const workerId = session.hello!.worker_id;
-    const neverSent = unsent.flatMap((item) =>
-      typeof item === "string" ? [] : item.steps.map((step) => step.leaseId),
-    );
+    const neverSent = unsent.flatMap((item) => (isBatch(item) ? item.steps.map((step) => step.leaseId) : []));
     session.forgetWorker();
     this.#speaker.forget(session);
     if (this.#workers.get(workerId) === session) this.#workers.delete(workerId);
@@ -408,6 +419,11 @@ export class Sessions {
       heldLeases: [...hello.leases, ...hello.outbox],
     };
   }
+}
+
+/** The first that both speak, in the worker's order (spec R-85). */
+function codecFor({ codecs: offered }: HelloMessage): Codec | undefined {
+  return offered.find((name): name is Codec => (codecs as readonly string[]).includes(name));
 }
 
 /** Their worker ids are the same: a session's name begins with it. */

@@ -5,7 +5,7 @@
  */
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { type Log, TaskerError } from "@tasker/engine";
-import { topics } from "@tasker/protocol";
+import { type Frame, topics } from "@tasker/protocol";
 import { Subscriber, XPublisher } from "zeromq";
 import type { ZeromqConfig } from "./config.ts";
 import type { ZeromqCounters } from "./counters.ts";
@@ -137,7 +137,7 @@ export class Sockets implements Wire {
     });
   }
 
-  send(frame: string, refused: () => void): void {
+  send(frame: Frame, refused: () => void): void {
     if (this.#publisher.closed) return;
     this.#ports.counters.framesOut++;
     // With a send timeout of 0 the outcome is known when this returns; the promise tells it a microtask later.

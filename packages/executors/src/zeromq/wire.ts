@@ -3,12 +3,14 @@
  * `WireEvents`. Real sockets implement it in `sockets.ts`; a simulation puts a faulty network in their place.
  */
 
+import type { Frame } from "@tasker/protocol";
+
 export interface Wire {
   /**
    * Publishes one frame, topic included, at once and without waiting. `refused` is called soon, never inside the call,
    * when a subscriber's queue is full: then nobody got the frame. A frame that nobody subscribes to is silently lost.
    */
-  send(frame: string, refused: () => void): void;
+  send(frame: Frame, refused: () => void): void;
 }
 
 export interface WireEvents {

@@ -8,6 +8,7 @@ import {
   type BatchMessage,
   type BatchStep,
   type Codec,
+  type Frame,
   type ProtocolVersion,
   type RawJson,
   type StepMetadata,
@@ -68,13 +69,8 @@ export function staticStepJson(stepName: string, handler: string, configJson: Ra
  * by the bytes up to it.
  */
 export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec?: "json"): string;
-export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec: Codec): string | Uint8Array;
-export function encodeBatch(
-  batch: OutgoingBatch,
-  session: string,
-  seq: number,
-  codec: Codec = "json",
-): string | Uint8Array {
+export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec: Codec): Frame;
+export function encodeBatch(batch: OutgoingBatch, session: string, seq: number, codec: Codec = "json"): Frame {
   if (codec === "msgpack") return packBatch(batch, session, seq);
   let steps = "";
   for (const step of batch.steps) {

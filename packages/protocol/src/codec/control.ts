@@ -6,6 +6,7 @@ import {
   type Codec,
   type ControlMessage,
   codecs,
+  type Frame,
   protocolVersions,
   type ResultAckMessage,
   sessionTopic,
@@ -40,8 +41,8 @@ const maxHeartbeatMs = 60_000;
  * A frame for one session; in JSON whatever `codec` says where the message is part of the negotiation. A `reason` or `detail` that is longer than a worker takes is shortened.
  */
 export function encodeControl(session: string, message: ControlMessage, codec?: "json"): string;
-export function encodeControl(session: string, message: ControlMessage, codec: Codec): string | Uint8Array;
-export function encodeControl(session: string, message: ControlMessage, codec: Codec = "json"): string | Uint8Array {
+export function encodeControl(session: string, message: ControlMessage, codec: Codec): Frame;
+export function encodeControl(session: string, message: ControlMessage, codec: Codec = "json"): Frame {
   const bounded = "reason" in message ? shortened(message) : message;
   if (codec === "msgpack" && !isNegotiation(message.type)) return pack(sessionTopic(session), bounded);
   return sessionTopic(session) + JSON.stringify(bounded);

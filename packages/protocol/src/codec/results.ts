@@ -6,6 +6,7 @@ import { RawCursor } from "@tasker/json";
 import { type CodecLimits, defaultLimits } from "../limits.ts";
 import {
   type Codec,
+  type Frame,
   type ProtocolVersion,
   type RawJson,
   type ResultItem,
@@ -170,8 +171,8 @@ function copyOf(text: string): string {
 
 /** A frame on `results`. `output` and `error` of each item are joined in as they are: they must be JSON text. */
 export function encodeResults(message: ResultMessage, codec?: "json"): string;
-export function encodeResults(message: ResultMessage, codec: Codec): string | Uint8Array;
-export function encodeResults(message: ResultMessage, codec: Codec = "json"): string | Uint8Array {
+export function encodeResults(message: ResultMessage, codec: Codec): Frame;
+export function encodeResults(message: ResultMessage, codec: Codec = "json"): Frame {
   if (codec === "msgpack") return packResults(message);
   const session = message.session === undefined ? "" : `,"session":${JSON.stringify(message.session)}`;
   const head = `${topics.results} {"batch_id":${JSON.stringify(message.batch_id)},"protocol_version":"${message.protocol_version}"${session},"results":[`;

@@ -5,6 +5,7 @@ import {
   type ByeMessage,
   type Checkpoint,
   type Codec,
+  type Frame,
   type HeartbeatMessage,
   type HelloMessage,
   type RawJson,
@@ -240,8 +241,8 @@ function readableSession(value: unknown): string | null {
 
 /** A frame on `worker`. `progress` and `cursor` texts are joined in as they are: they must be JSON text. */
 export function encodeWorkerMessage(message: WorkerMessage, codec?: "json"): string;
-export function encodeWorkerMessage(message: WorkerMessage, codec: Codec): string | Uint8Array;
-export function encodeWorkerMessage(message: WorkerMessage, codec: Codec = "json"): string | Uint8Array {
+export function encodeWorkerMessage(message: WorkerMessage, codec: Codec): Frame;
+export function encodeWorkerMessage(message: WorkerMessage, codec: Codec = "json"): Frame {
   if (codec === "msgpack" && !isNegotiation(message.type)) return pack(`${topics.worker} `, message);
   return `${topics.worker} ${message.type === "heartbeat" ? encodeHeartbeat(message) : encodeRest(message)}`;
 }

@@ -8,12 +8,14 @@ import type { StepRequest } from "./step.ts";
 let registry: HandlerRegistry;
 let delivered: Outcome[][];
 let overdue: number[];
+let saved: [leaseId: string, seq: number, cursor: string][];
 let heard: PromiseWithResolvers<void>;
 
 beforeEach(() => {
   registry = new HandlerRegistry();
   delivered = [];
   overdue = [];
+  saved = [];
   heard = Promise.withResolvers();
 });
 
@@ -34,6 +36,7 @@ function runner(concurrency: number, handler: HandlerFunction, now?: () => numbe
         heard = Promise.withResolvers();
       },
       progress: () => {},
+      checkpoint: (_origin, leaseId, seq, cursor) => saved.push([leaseId, seq, cursor]),
       overdue: (count) => overdue.push(count),
     },
   });
@@ -55,6 +58,8 @@ function requests(count: number, change: Partial<StepRequest> = {}): StepRequest
     idempotencyKey: "k",
     taskId: "t",
     maxOutputBytes: 1_000,
+    cursor: null,
+    maxCheckpointBytes: 100,
     ...change,
   }));
 }
@@ -166,4 +171,83 @@ test("what has not begun is given up by drain, and idle() waits for the rest", a
   await waiting;
   expect(outcomes()).toHaveLength(1);
   subject.abandon("the test is over");
+});
+
+describe("a checkpoint", () => {
+  const held = () => Promise.withResolvers<void>();
+
+  test("numbers the cursors of its attempt and resolves once they are kept, older ones with it", async () => {
+    const resolved: number[] = [];
+    const end = held();
+    const run = runner(1, async (step) => {
+      for (const row of [1, 2, 3])
+        void step.checkpoint({ row }).then(
+          () => resolved.push(row),
+          () => {},
+        );
+      await end.promise;
+    });
+    run.accept(requests(1));
+    expect(saved).toEqual([
+      ["b.1", 1, '{"row":1}'],
+      ["b.1", 2, '{"row":2}'],
+      ["b.1", 3, '{"row":3}'],
+    ]);
+    run.checkpointSettled("b.1", 2, null);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(resolved).toEqual([1, 2]);
+    end.resolve();
+    await heard.promise;
+  });
+
+  test.each([
+    ["stale_lease", "lease_lost", true],
+    ["too_large", "too_large", false],
+  ])("that is refused as %s fails the attempt of a handler that awaits it", async (refused, code, retryable) => {
+    const run = runner(1, (step) => step.checkpoint(1));
+    run.accept(requests(1));
+    run.checkpointSettled("b.1", 1, refused);
+    await heard.promise;
+    expect(delivered.flat()[0]).toMatchObject({ status: "failed", errorCode: code, retryable });
+  });
+
+  test.each([
+    ["not JSON", () => undefined, "not_json"],
+    ["a cycle", cycle, "not_json"],
+    ["larger than the orchestrator takes", () => "x".repeat(99), "checkpoint_too_large"],
+  ])("of something that is %s is never sent", async (_, cursor, code) => {
+    const run = runner(1, (step) => step.checkpoint(cursor()));
+    run.accept(requests(1));
+    await heard.promise;
+    expect(saved).toEqual([]);
+    expect(delivered.flat()[0]).toMatchObject({ errorCode: code, retryable: false });
+  });
+
+  test("that nobody awaits does not outlive its attempt, and fails nothing", async () => {
+    let failure: unknown = null;
+    const run = runner(1, async (step) => {
+      step.checkpoint(1).catch((error: unknown) => {
+        failure = error;
+      });
+      return "done";
+    });
+    run.accept(requests(1));
+    await heard.promise;
+    expect(delivered.flat()[0]).toMatchObject({ status: "completed" });
+    expect(failure).toMatchObject({ code: "lease_lost" });
+  });
+
+  test("is what the next attempt finds in `cursor`, big integers exact", async () => {
+    const run = runner(1, (step) => ({ from: step.cursor }));
+    run.accept(requests(1, { cursor: '{"row":9007199254740993}' }));
+    await heard.promise;
+    expect(delivered.flat()[0]).toMatchObject({ output: '{"from":{"row":9007199254740993}}' });
+  });
+
+  function cycle(): unknown {
+    const value: Record<string, unknown> = {};
+    value.itself = value;
+    return value;
+  }
 });

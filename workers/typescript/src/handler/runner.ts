@@ -13,6 +13,8 @@ import { Attempt, type AttemptHost, type StepRequest } from "./step.ts";
 export interface Deliveries {
   outcomes(outcomes: readonly Outcome[]): void;
   progress(origin: number, leaseId: string, progressJson: string): void;
+  /** A cursor, as JSON text; answered by `checkpointSettled`. @param seq numbers the cursors of the lease, from 1 */
+  checkpoint(origin: number, leaseId: string, seq: number, cursorJson: string): void;
   /** Attempts that ran past their time and still have not ended. */
   overdue(count: number): void;
 }
@@ -87,6 +89,11 @@ export class Runner implements AttemptHost {
     }
   }
 
+  /** What became of the cursors of a lease up to `seq`. @param refused null: they are kept */
+  checkpointSettled(leaseId: string, seq: number, refused: string | null): void {
+    this.#running.get(leaseId)?.settleCheckpoints(seq, refused);
+  }
+
   #cancelQueued(leaseId: string, reason: string): void {
     const index = this.#queue.findIndex((attempt, at) => at >= this.#head && attempt.request.leaseId === leaseId);
     if (index < 0) return;
@@ -114,7 +121,10 @@ export class Runner implements AttemptHost {
   /** Asks whatever still runs to stop, and waits for nothing any more. */
   abandon(reason: string): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const attempt of this.#running.values()) attempt.abort(new Error(reason));
+    for (const attempt of this.#running.values()) {
+      attempt.abort(new Error(reason));
+      attempt.endCheckpoints();
+    }
     for (const attempt of this.#overdue.values()) attempt.abort(new Error(reason));
   }
 
@@ -186,6 +196,7 @@ export class Runner implements AttemptHost {
     const frame = frameOf(attempt, this.#now() - attempt.startedAt, handler.version);
     // That it stopped because it was told to is no answer: it may have done its work by then, or half of it.
     const stopped = "thrown" in end && attempt.isEchoOfAbort(end.thrown);
+    attempt.endCheckpoints();
     if (attempt.isOverdue) this.#endOverdue(attempt, !stopped);
     else this.#running.delete(attempt.request.leaseId);
     if (stopped) {
@@ -233,6 +244,7 @@ export class Runner implements AttemptHost {
     const version = this.#options.registry.get(handler)!.version;
     this.#deliver(attempt, timedOut(frameOf(attempt, this.#now() - attempt.startedAt, version), timeoutMs));
     this.#options.deliveries.overdue(this.#overdue.size);
+    attempt.endCheckpoints();
     attempt.abort(new DOMException(`the step ran longer than ${timeoutMs} ms`, "TimeoutError"));
   }
 
@@ -273,6 +285,10 @@ export class Runner implements AttemptHost {
       return;
     }
     this.#options.deliveries.progress(attempt.request.origin, attempt.request.leaseId, text);
+  }
+
+  saved(attempt: Attempt, seq: number, cursor: string): void {
+    this.#options.deliveries.checkpoint(attempt.request.origin, attempt.request.leaseId, seq, cursor);
   }
 }
 

@@ -4,6 +4,8 @@
  */
 import { parseLossless } from "@tasker/json";
 import { type Logger, withFields } from "../log.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { PermanentError } from "./errors.ts";
 
 /**
  * One attempt of a step. Integers beyond 2^53 in payloads are BigInt; return them as they are and nothing is lost.
@@ -11,9 +13,10 @@ import { type Logger, withFields } from "../log.ts";
  * @typeParam Context what the task was submitted with
  * @typeParam Config the step's `config` in the template (seed: `handler_config`)
  * @typeParam Results outputs of earlier steps, by step name
+ * @typeParam Cursor what it saves with `checkpoint`
  */
 // biome-ignore-start lint/suspicious/noExplicitAny: payloads have the shape that the template says; the reader names it or not
-export interface Step<Context = any, Config = any, Results = Record<string, any>> {
+export interface Step<Context = any, Config = any, Results = Record<string, any>, Cursor = any> {
   readonly context: Context;
   readonly config: Config;
   readonly previousResults: Results;
@@ -35,6 +38,17 @@ export interface Step<Context = any, Config = any, Results = Record<string, any>
   readonly signal: AbortSignal;
   /** Writes structured logs that name task, step, attempt and lease. */
   readonly log: Logger;
+  /** What an earlier attempt saved last with `checkpoint`: go on from there. Null when there is none. */
+  readonly cursor: Cursor | null;
+  /**
+   * Saves how far it is, so that the next attempt goes on from there if this one is lost. Any JSON of at most 64 KiB; null
+   * means that the next attempt begins anew.
+   *
+   * @returns a promise that resolves once the cursor, or a newer one, is durable. It need not be awaited: an older cursor
+   *   that is still on its way is overtaken. Rejects with a PermanentError when it is not JSON or too large, and with a
+   *   RetryableError (`lease_lost`) when the attempt is over or was given to somebody else: then stop.
+   */
+  checkpoint(cursor: Cursor | null): Promise<void>;
   /** Says how far it is, to whoever watches the task. Any JSON of at most 64 KiB; it travels with the next heartbeat. */
   heartbeat(progress?: unknown): void;
 }
@@ -58,12 +72,17 @@ export interface StepRequest {
   readonly idempotencyKey: string;
   readonly taskId: string;
   readonly maxOutputBytes: number;
+  /** JSON text; null when no earlier attempt saved one. */
+  readonly cursor: string | null;
+  readonly maxCheckpointBytes: number;
 }
 
 /** What an attempt needs of the one who runs it. */
 export interface AttemptHost {
   readonly log: Logger;
   progressed(attempt: Attempt, progress: unknown): void;
+  /** The cursor is JSON text. */
+  saved(attempt: Attempt, seq: number, cursor: string): void;
 }
 
 const unread = Symbol("unread");
@@ -76,6 +95,8 @@ export class Attempt implements Step {
   #context: unknown = unread;
   #config: unknown = unread;
   #previousResults: unknown = unread;
+  #cursor: unknown = unread;
+  #checkpoints: Checkpoints | null = null;
   #controller: AbortController | null = null;
   #log: Logger | null = null;
   #abortReason: Error | null = null;
@@ -106,6 +127,11 @@ export class Attempt implements Step {
   get previousResults(): any {
     if (this.#previousResults === unread) this.#previousResults = parseLossless(this.request.previousResults);
     return this.#previousResults;
+  }
+
+  get cursor(): any {
+    if (this.#cursor === unread) this.#cursor = parseLossless(this.request.cursor ?? "null");
+    return this.#cursor;
   }
   // biome-ignore-end lint/suspicious/noExplicitAny: as above
 
@@ -157,6 +183,27 @@ export class Attempt implements Step {
 
   heartbeat(progress: unknown = null): void {
     this.#host.progressed(this, progress);
+  }
+
+  checkpoint(cursor: unknown): Promise<void> {
+    const { leaseId, maxCheckpointBytes } = this.request;
+    this.#checkpoints ??= new Checkpoints(leaseId, maxCheckpointBytes);
+    const saving = this.#checkpoints.save(cursor, (seq, text) => this.#host.saved(this, seq, text));
+    // Nobody need wait for it. A cursor that can never be saved is a mistake of the handler, so it is said.
+    saving.catch((error: Error) => {
+      if (error instanceof PermanentError) this.log.warn("step.checkpoint_failed", { error: error.message });
+    });
+    return saving;
+  }
+
+  /** What became of its cursors up to `seq`. @param refused null: kept */
+  settleCheckpoints(seq: number, refused: string | null): void {
+    this.#checkpoints?.settle(seq, refused);
+  }
+
+  /** It is over: whatever is not settled now never will be. */
+  endCheckpoints(): void {
+    this.#checkpoints?.end();
   }
 
   /** Why it was asked to stop; empty when it was not. */

@@ -23,6 +23,13 @@ export interface ThreadSetup {
 export type ToSession =
   | { readonly type: "finished"; readonly outcomes: readonly PackedOutcome[] }
   | { readonly type: "progress"; readonly origin: number; readonly leaseId: string; readonly progress: string }
+  | {
+      readonly type: "checkpoint";
+      readonly origin: number;
+      readonly leaseId: string;
+      readonly seq: number;
+      readonly cursor: string;
+    }
   | { readonly type: "overdue"; readonly count: number }
   | { readonly type: "drain" }
   | { readonly type: "give_back"; readonly origin: number; readonly leaseIds: readonly string[] }
@@ -33,6 +40,12 @@ export type ToSession =
 export type ToWorker =
   | { readonly type: "run"; readonly steps: readonly PackedStep[] }
   | { readonly type: "cancel"; readonly leaseIds: readonly string[]; readonly reason: string }
+  | {
+      readonly type: "checkpoint_settled";
+      readonly leaseId: string;
+      readonly seq: number;
+      readonly refused: string | null;
+    }
   | { readonly type: "drain_requested"; readonly reason: string }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string }
   | { readonly type: "closed" }
@@ -58,6 +71,8 @@ export type PackedStep = readonly [
   idempotencyKey: string,
   taskId: string,
   maxOutputBytes: number,
+  cursor: string | null,
+  maxCheckpointBytes: number,
 ];
 
 export function packStep(step: StepRequest): PackedStep {
@@ -76,6 +91,8 @@ export function packStep(step: StepRequest): PackedStep {
     step.idempotencyKey,
     step.taskId,
     step.maxOutputBytes,
+    step.cursor,
+    step.maxCheckpointBytes,
   ];
 }
 
@@ -95,6 +112,8 @@ export function unpackStep(packed: PackedStep): StepRequest {
     idempotencyKey: packed[11],
     taskId: packed[12],
     maxOutputBytes: packed[13],
+    cursor: packed[14],
+    maxCheckpointBytes: packed[15],
   };
 }
 

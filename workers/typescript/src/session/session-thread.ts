@@ -11,6 +11,7 @@ import type { Endpoints } from "./sockets.ts";
 export interface SessionThreadEvents {
   run(steps: readonly StepRequest[]): void;
   cancel(leaseIds: readonly string[], reason: string): void;
+  checkpointSettled(leaseId: string, seq: number, refused: string | null): void;
   drainRequested(reason: string): void;
   refused(reason: string, detail: string): void;
   /** The thread has ended: with an error if it was not asked to. */
@@ -65,6 +66,10 @@ export class SessionThread {
     this.#tell({ type: "progress", origin, leaseId, progress });
   }
 
+  checkpoint(origin: number, leaseId: string, seq: number, cursor: string): void {
+    this.#tell({ type: "checkpoint", origin, leaseId, seq, cursor });
+  }
+
   overdue(count: number): void {
     this.#tell({ type: "overdue", count });
   }
@@ -105,6 +110,9 @@ export class SessionThread {
         break;
       case "cancel":
         this.#events.cancel(message.leaseIds, message.reason);
+        break;
+      case "checkpoint_settled":
+        this.#events.checkpointSettled(message.leaseId, message.seq, message.refused);
         break;
       case "drain_requested":
         this.#events.drainRequested(message.reason);

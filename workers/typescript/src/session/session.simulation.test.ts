@@ -161,7 +161,7 @@ function simulate(seed: number): void {
   });
   let closed = false;
   const session = new Session(
-    { workerId: "w1", pool: "default", version: "", handlers: ["work"], capacity: 100 },
+    { workerId: "w1", pool: "default", version: "", handlers: ["work"], capacity: 100, codec: "json" },
     {
       clock: { monotonicMs: () => world.now },
       random: world.random,
@@ -185,6 +185,7 @@ function simulate(seed: number): void {
         cancel() {},
         drainRequested() {},
         refused: (reason) => expect.fail(`refused: ${reason}`),
+        checkpointSettled: () => {},
         closed: () => {
           closed = true;
         },

@@ -1,9 +1,10 @@
-import type { ControlMessage, DecodedResults, WorkerMessage } from "@tasker/protocol";
+import type { Codec, ControlMessage, DecodedResults, WorkerMessage } from "@tasker/protocol";
 import {
   decodeResults,
   decodeWorkerMessage,
   encodeBatch,
   encodeControl,
+  type Frame,
   staticStepJson,
   topicOf,
 } from "@tasker/protocol";
@@ -44,7 +45,7 @@ beforeEach(() => {
   events = [];
   const random = new SeededRandom(1);
   session = new Session(
-    { workerId: "w1", pool: "default", version: "1", handlers: ["work"], capacity: 2 },
+    { workerId: "w1", pool: "default", version: "1", handlers: ["work"], capacity: 2, codec: "json" },
     {
       clock: { monotonicMs: () => now },
       random,
@@ -61,14 +62,15 @@ beforeEach(() => {
         cancel: (leaseIds, reason) => events.push(`cancel ${leaseIds.join()} ${reason}`),
         drainRequested: (reason) => events.push(`drain ${reason}`),
         refused: (reason, detail) => events.push(`refused ${reason} ${detail}`),
+        checkpointSettled: (leaseId, seq, refused) => events.push(`settled ${leaseId} ${seq} ${refused ?? "kept"}`),
         closed: () => events.push("closed"),
       },
     },
   );
 });
 
-function decode(frame: string): Said {
-  const bytes = Buffer.from(frame);
+function decode(frame: Frame): Said {
+  const bytes = Buffer.from(frame as string);
   if (topicOf(bytes) === "results") return { type: "results", ...decodeResults(bytes) };
   return decodeWorkerMessage(bytes);
 }
@@ -84,7 +86,10 @@ function welcome(epoch = "e1"): void {
 
 let batches = 0;
 /** @returns the leases */
-function hearBatch(count: number, { seq = 1, handler = "work", batchId = `batch_${++batches}` } = {}): string[] {
+function hearBatch(
+  count: number,
+  { seq = 1, handler = "work", batchId = `batch_${++batches}`, codec = "json" as Codec } = {},
+): string[] {
   const steps = Array.from({ length: count }, (_, index) => ({
     stepId: index + 1,
     taskId: 1,
@@ -98,7 +103,7 @@ function hearBatch(count: number, { seq = 1, handler = "work", batchId = `batch_
     idempotencyKey: "k",
     taskUuid: "u",
   }));
-  session.receive(Buffer.from(encodeBatch({ batchId, steps }, session.name, seq)));
+  session.receive(Buffer.from(encodeBatch({ batchId, steps }, session.name, seq, codec) as string));
   return steps.map((step) => step.leaseId);
 }
 
@@ -436,4 +441,169 @@ test("orders to cancel and to drain are passed on", () => {
   hear({ type: "cancel", epoch: "e1", lease_ids: ["a.1", "a.2"], reason: "task cancelled" });
   hear({ type: "drain", epoch: "e1", reason: "maintenance" });
   expect(events).toEqual(["cancel a.1,a.2 task cancelled", "drain maintenance"]);
+});
+
+describe("checkpoints", () => {
+  /** What was said of this type since the last time. */
+  function take<T extends Said["type"]>(type: T): Extract<Said, { type: T }>[] {
+    return said.splice(0).filter((message) => message.type === type) as Extract<Said, { type: T }>[];
+  }
+
+  const cursors = () =>
+    take("heartbeat").flatMap(({ checkpoints }) => checkpoints.map(({ seq, cursor }) => `${seq} ${cursor}`));
+
+  function settle(leaseId: string, seq: number, refused?: string): void {
+    hear({
+      type: "checkpoint_ack",
+      epoch: "e1",
+      checkpoints: [{ lease_id: leaseId, seq, ...(refused && { refused }) }],
+    });
+  }
+
+  function holding(): string {
+    session.start();
+    welcome();
+    const [lease] = hearBatch(1);
+    take("heartbeat");
+    return lease!;
+  }
+
+  test("are sent with the next tick, in every heartbeat until they are settled, and then no more", () => {
+    const lease = holding();
+    session.checkpoint(lease, 1, '{"row":1}');
+    expect(session.wakesAt).toBe(now);
+    session.tick();
+    expect(cursors()).toEqual(['1 {"row":1}']);
+    advance(1_000);
+    expect(cursors()).toEqual(['1 {"row":1}']);
+    settle(lease, 1);
+    expect(events).toEqual([`settled ${lease} 1 kept`]);
+    advance(1_000);
+    expect(cursors()).toEqual([]);
+  });
+
+  test("that follow one on its way wait for it, and only the newest goes", () => {
+    const lease = holding();
+    session.checkpoint(lease, 1, "1");
+    session.tick();
+    for (const seq of [2, 3, 4]) session.checkpoint(lease, seq, `${seq}`);
+    session.tick();
+    expect(cursors()).toEqual(["1 1"]);
+    settle(lease, 1);
+    session.tick();
+    expect(cursors()).toEqual(["4 4"]);
+  });
+
+  test("that still wait when the handler ends go before its result", () => {
+    const lease = holding();
+    session.checkpoint(lease, 1, "1");
+    session.tick();
+    session.checkpoint(lease, 2, "2");
+    said.splice(0);
+    session.finish([outcome(lease, { status: "failed" })]);
+    expect(said.map(({ type }) => type)).toEqual(["heartbeat", "results"]);
+    expect(cursors()).toEqual(["2 2"]);
+    advance(1_000);
+    expect(cursors()).toEqual([]);
+  });
+
+  test("are sent again under a new session, at once", () => {
+    const lease = holding();
+    session.checkpoint(lease, 1, "1");
+    session.tick();
+    cursors();
+    advance(4_000);
+    cursors();
+    welcome("e2");
+    session.tick();
+    expect(cursors()).toEqual(["1 1"]);
+  });
+
+  test("that are refused are told to whoever saved them", () => {
+    const lease = holding();
+    session.checkpoint(lease, 1, "1");
+    settle(lease, 1, "stale_lease");
+    expect(events).toEqual([`settled ${lease} 1 stale_lease`]);
+  });
+
+  test("of a lease that is not held are refused at once", () => {
+    const lease = holding();
+    session.finish([outcome(lease)]);
+    session.checkpoint(lease, 1, "1");
+    expect(events).toEqual([`settled ${lease} 1 stale_lease`]);
+  });
+
+  test("that are large together go in several heartbeats, each listing all leases", () => {
+    session.start();
+    welcome();
+    const leases = hearBatch(18);
+    take("heartbeat");
+    for (const lease of leases) session.checkpoint(lease, 1, `"${"x".repeat(60 * 1024)}"`);
+    session.tick();
+    const beats = take("heartbeat");
+    expect(beats.map(({ checkpoints }) => checkpoints.map(({ lease_id }) => lease_id))).toEqual([
+      leases.slice(0, 17),
+      leases.slice(17),
+    ]);
+    for (const beat of beats) expect(beat.leases).toEqual(leases);
+  });
+});
+
+describe("MessagePack", () => {
+  let frames: Frame[];
+
+  function speak(codec: "json" | "msgpack"): void {
+    session = new Session(
+      { workerId: "w1", pool: "default", version: "1", handlers: ["work"], capacity: 2, codec },
+      {
+        clock: { monotonicMs: () => now },
+        random: new SeededRandom(1),
+        log: filterLog(jsonLinesLogger(), "silent"),
+        wire: { open: () => {}, send: (frame) => frames.push(frame), close: () => {} },
+        events: {
+          run: (steps) => ran.push(...steps),
+          cancel: () => {},
+          checkpointSettled: () => {},
+          drainRequested: () => {},
+          refused: (reason, detail) => events.push(`refused ${reason} ${detail}`),
+          closed: () => {},
+        },
+      },
+    );
+    frames = [];
+    session.start();
+    advance(10);
+  }
+
+  const chosen = (codec: "json" | "msgpack") =>
+    hear({ type: "welcome", epoch: "e1", version: "2.0", codec, heartbeat_ms: 1_000, limits });
+
+  test("is offered first when it is wanted, and spoken after the welcome that chooses it", () => {
+    speak("msgpack");
+    const hello = decodeWorkerMessage(Buffer.from(frames[0] as string));
+    expect(hello).toMatchObject({ type: "hello", codecs: ["msgpack", "json"] });
+    chosen("msgpack");
+    const [lease] = hearBatch(1, { codec: "msgpack" });
+    session.finish([outcome(lease!)]);
+    advance(1_000);
+    expect(frames.slice(1).map((frame) => typeof frame)).not.toContain("string");
+    expect(frames.slice(1).map((frame) => decode(frame).type)).toEqual(
+      expect.arrayContaining(["results", "heartbeat"]),
+    );
+  });
+
+  test("is not spoken when the welcome chooses JSON; batches of both are run", () => {
+    speak("msgpack");
+    chosen("json");
+    const leases = [...hearBatch(1, { codec: "msgpack", seq: 1 }), ...hearBatch(1, { seq: 2 })];
+    expect(ran.map(({ leaseId }) => leaseId)).toEqual(leases);
+    advance(1_000);
+    expect(frames.map((frame) => typeof frame)).not.toContain("object");
+  });
+
+  test("that was not offered and is chosen all the same ends the worker", () => {
+    speak("json");
+    chosen("msgpack");
+    expect(events).toEqual(["refused codec the orchestrator chose msgpack"]);
+  });
 });

@@ -7,12 +7,15 @@
  * Promises: a lease runs at most once here, and every result is kept until the orchestrator has acknowledged it.
  */
 import {
+  type CheckpointAckMessage,
+  type Codec,
   type ControlMessage,
   type DecodedBatch,
   decodeOrchestratorMessage,
   defaultLimits,
   encodeResults,
   encodeWorkerMessage,
+  type HeartbeatMessage,
   type Limits,
   ProtocolError,
   type RejectMessage,
@@ -22,6 +25,7 @@ import {
   type WelcomeMessage,
 } from "@tasker/protocol";
 import { timedOut } from "../handler/outcome.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { Holdings } from "./holdings.ts";
 import { Outbox, type OutboxEntry } from "./outbox.ts";
 import type { Outcome, SessionPorts, StepRequest, WorkerTerms } from "./ports.ts";
@@ -39,6 +43,8 @@ const jitter = 0.2;
 const lingerAfterByeMs = 2_000;
 /** A tick may be this late; beyond that, the process was stopped, and that is nobody's silence. */
 const lateTickMs = 500;
+/** So that cursors delay what is behind them by little. */
+const checkpointBytesPerHeartbeat = 1024 * 1024;
 const limitsBeforeWelcome: Limits = {
   max_message_bytes: defaultLimits.messageBytes,
   max_output_bytes: 4 * 1024 * 1024,
@@ -56,9 +62,11 @@ export class Session {
   #recentBatches = new RecentBatches();
   readonly #outbox: Outbox;
   readonly #progress = new Map<string, string>();
+  readonly #checkpoints = new Checkpoints();
   #connection: "connecting" | "hello" | "ready" | "closed" = "closed";
   #name = "";
   #epoch = "";
+  #codec: Codec = "json";
   #limits = limitsBeforeWelcome;
   #lastSeq = 0;
   #heardAt = 0;
@@ -125,10 +133,12 @@ export class Session {
   finish(outcomes: readonly Outcome[]): void {
     const now = this.#now;
     const fresh: OutboxEntry[] = [];
+    this.#sendLastCheckpoints(outcomes);
     for (const outcome of outcomes) {
       const holding = this.#holdings.end(outcome.leaseId, outcome.errorCode === "timeout");
       if (holding === undefined) continue;
       this.#progress.delete(outcome.leaseId);
+      this.#checkpoints.forget(outcome.leaseId);
       const entry = this.#outbox.put(outcome.leaseId, holding.batchId, resultItem(outcome, holding), now);
       if (entry !== null) fresh.push(entry);
     }
@@ -154,6 +164,15 @@ export class Session {
   /** The latest progress of a lease travels with the next heartbeat. */
   progress(leaseId: string, progressJson: string): void {
     if (this.#holdings.has(leaseId)) this.#progress.set(leaseId, progressJson);
+  }
+
+  /**
+   * A handler saved how far it is. Sent at once, or after the one before it; settled by `checkpointSettled`.
+   * @param seq numbers the cursors of the lease, from 1
+   */
+  checkpoint(leaseId: string, seq: number, cursor: string): void {
+    if (!this.#holdings.has(leaseId)) this.#ports.events.checkpointSettled(leaseId, seq, "stale_lease");
+    else if (this.#checkpoints.save({ lease_id: leaseId, seq, cursor })) this.#heartbeatSoon();
   }
 
   /** So many handlers have run past their timeouts and still fill their slots. */
@@ -209,6 +228,9 @@ export class Session {
         return;
       case "result_ack":
         this.#acknowledged(message);
+        break;
+      case "checkpoint_ack":
+        this.#settleCheckpoints(message);
         break;
       case "cancel":
         this.#ports.events.cancel(message.lease_ids, message.reason);
@@ -266,6 +288,8 @@ export class Session {
       idempotencyKey: metadata.idempotency_key!,
       taskId: metadata.task_uuid!,
       maxOutputBytes: this.#limits.max_output_bytes,
+      cursor: metadata.checkpoint ?? null,
+      maxCheckpointBytes: this.#limits.max_checkpoint_bytes,
     };
   }
 
@@ -294,6 +318,13 @@ export class Session {
     this.#leaveIfDone(now);
   }
 
+  #settleCheckpoints({ checkpoints }: CheckpointAckMessage): void {
+    for (const { lease_id, seq, refused } of checkpoints) {
+      if (this.#checkpoints.settle(lease_id, seq)) this.#heartbeatSoon();
+      this.#ports.events.checkpointSettled(lease_id, seq, refused ?? null);
+    }
+  }
+
   // ------------------------------------------------------------------------------------------- coming and going
 
   #connect(): void {
@@ -301,6 +332,7 @@ export class Session {
     this.#name = sessionName(this.#terms.workerId, this.#ports.random.token().slice(0, 8));
     this.#connection = "connecting";
     this.#lastSeq = 0;
+    this.#codec = "json";
     this.#recentBatches = new RecentBatches();
     this.#heardAt = now;
     this.#helloDelayMs = helloAgainMs;
@@ -325,14 +357,14 @@ export class Session {
     const spread = 1 + jitter * (2 * this.#ports.random.uniform() - 1);
     this.#helloAt = this.#now + this.#helloDelayMs * spread;
     this.#helloDelayMs = Math.min(this.#helloDelayMs * 2, longestHelloMs);
-    const { workerId, pool, version, handlers } = this.#terms;
+    const { workerId, pool, version, handlers, codec } = this.#terms;
     this.#send({
       type: "hello",
       protocol_version: "2.0",
       session: this.#name,
       worker_id: workerId,
       protocols: ["2.0"],
-      codecs: ["json"],
+      codecs: codec === "json" ? ["json"] : [codec, "json"],
       language: "typescript",
       sdk: "typescript/0.1",
       version,
@@ -355,16 +387,22 @@ export class Session {
       this.#refused("protocol_version", `the orchestrator chose ${message.version}`);
       return;
     }
+    if (message.codec !== "json" && message.codec !== this.#terms.codec) {
+      this.#refused("codec", `the orchestrator chose ${message.codec}`);
+      return;
+    }
     const isNews = this.#connection !== "ready" || message.epoch !== this.#epoch;
     this.#epoch = message.epoch;
+    this.#codec = message.codec;
     this.#limits = message.limits;
     this.#heartbeatMs = message.heartbeat_ms;
     this.#connection = "ready";
-    this.#heartbeatAt = this.#now + this.#heartbeatMs;
+    this.#heartbeatAt = this.#checkpoints.size > 0 ? this.#now : this.#now + this.#heartbeatMs;
     this.#ports.log[isNews ? "info" : "debug"]("session.ready", {
       session: this.#name,
       orchestrator: message.orchestrator_id,
       epoch: message.epoch,
+      codec: message.codec,
       holding: this.#holdings.size,
       outbox: this.#outbox.size,
     });
@@ -408,10 +446,27 @@ export class Session {
     return this.#draining ? 0 : Math.max(1, this.#terms.capacity - this.#overdue);
   }
 
+  /** With the next tick, so that what is saved until then goes in one message. */
+  #heartbeatSoon(): void {
+    this.#heartbeatAt = Math.min(this.#heartbeatAt, this.#now);
+  }
+
+  /** A cursor that has waited for its turn must not be overtaken by the result that ends its lease (spec R-78). */
+  #sendLastCheckpoints(outcomes: readonly Outcome[]): void {
+    if (this.#connection !== "ready" || this.#checkpoints.size === 0) return;
+    if (outcomes.some(({ leaseId }) => this.#checkpoints.isUnsent(leaseId))) this.#sendHeartbeat();
+  }
+
   #sendHeartbeat(): void {
     this.#heartbeatAt = this.#now + this.#heartbeatMs;
     const progress = [...this.#progress].map(([lease_id, text]) => ({ lease_id, progress: text }));
     this.#progress.clear();
+    const [first, ...more] = this.#checkpoints.send(checkpointBytesPerHeartbeat);
+    this.#beat(progress, first!);
+    for (const checkpoints of more) this.#beat([], checkpoints);
+  }
+
+  #beat(progress: HeartbeatMessage["progress"], checkpoints: HeartbeatMessage["checkpoints"]): void {
     this.#send({
       type: "heartbeat",
       protocol_version: "2.0",
@@ -421,7 +476,7 @@ export class Session {
       leases: [...this.#holdings.leaseIds(), ...this.#outbox.leaseIds()].slice(0, defaultLimits.leases),
       capacity: this.#capacity,
       progress,
-      checkpoints: [],
+      checkpoints,
     });
   }
 
@@ -435,13 +490,15 @@ export class Session {
     }
     for (const [batch_id, items] of batches) {
       for (const results of splitBySize(items, this.#limits.max_message_bytes)) {
-        this.#ports.wire.send(encodeResults({ batch_id, protocol_version: "2.0", session: this.#name, results }));
+        this.#ports.wire.send(
+          encodeResults({ batch_id, protocol_version: "2.0", session: this.#name, results }, this.#codec),
+        );
       }
     }
   }
 
   #send(message: Parameters<typeof encodeWorkerMessage>[0]): void {
-    this.#ports.wire.send(encodeWorkerMessage(message));
+    this.#ports.wire.send(encodeWorkerMessage(message, this.#codec));
   }
 
   #warn(event: string, fields: Parameters<SessionPorts["log"]["warn"]>[1]): void {

@@ -1,6 +1,6 @@
 /** The real `SessionWire`: a SUB and a PUB for each session. Everything that decides is in `session.ts`. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { sessionTopic } from "@tasker/protocol";
+import { type Frame, sessionTopic } from "@tasker/protocol";
 import { Publisher, Subscriber } from "zeromq";
 import type { SessionWire } from "./ports.ts";
 
@@ -50,7 +50,7 @@ export class Sockets implements SessionWire {
     void this.#drain(subscriber);
   }
 
-  send(frame: string): void {
+  send(frame: Frame): void {
     this.#publisher?.send(frame).catch(() => {
       // Closed, or its queue is full: results are sent again until they are acknowledged, the rest is said again anyway.
     });

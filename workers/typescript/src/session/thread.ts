@@ -63,6 +63,7 @@ function openSession(endpoints: Endpoints, origin: number): void {
           handOver();
           tell({ type: "cancel", leaseIds, reason });
         },
+        checkpointSettled: (leaseId, seq, refused) => tell({ type: "checkpoint_settled", leaseId, seq, refused }),
         drainRequested: (reason) => tell({ type: "drain_requested", reason }),
         refused: (reason, detail) => tell({ type: "refused", reason, detail }),
         closed: () => {
@@ -110,6 +111,9 @@ function hear(message: ToSession): void {
       break;
     case "progress":
       sessions[message.origin]!.progress(message.leaseId, message.progress);
+      break;
+    case "checkpoint":
+      sessions[message.origin]!.checkpoint(message.leaseId, message.seq, message.cursor);
       break;
     case "overdue":
       for (const session of sessions) session.overdue(message.count);

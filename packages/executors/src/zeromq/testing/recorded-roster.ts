@@ -10,15 +10,18 @@ import type {
   WorkerInfo,
 } from "@tasker/engine";
 import {
+  type Codec,
   type ControlMessage,
   type DecodedBatch,
   decodeOrchestratorMessage,
   encodeResults,
   encodeWorkerMessage,
+  type Frame,
   type HeartbeatMessage,
   type HelloMessage,
   type RejectMessage,
   type ResultItem,
+  topicOf,
 } from "@tasker/protocol";
 import { defaultZeromqConfig, type ZeromqConfig } from "../config.ts";
 import { ZeromqCounters } from "../counters.ts";
@@ -43,6 +46,7 @@ export interface Sent {
   /** The session, or `steps`. */
   readonly to: string;
   readonly message: ControlMessage | DecodedBatch;
+  readonly codec: Codec;
 }
 
 /** Records what an executor tells the engine. */
@@ -137,8 +141,8 @@ export class RecordedRoster {
     this.#arrive(encodeWorkerMessage(buildHello(session, fields)));
   }
 
-  heartbeat(session: string, fields: Partial<HeartbeatMessage> = {}): void {
-    this.#arrive(encodeWorkerMessage({ ...buildHeartbeat(session, this.epoch), ...fields }));
+  heartbeat(session: string, fields: Partial<HeartbeatMessage> = {}, codec: Codec = "json"): void {
+    this.#arrive(encodeWorkerMessage({ ...buildHeartbeat(session, this.epoch), ...fields }, codec));
   }
 
   reject(session: string, leaseIds: readonly string[], reason: RejectMessage["reason"]): void {
@@ -156,7 +160,7 @@ export class RecordedRoster {
     this.#arrive(encodeResults({ batch_id: batch.batchId, protocol_version: "2.0", session, results }));
   }
 
-  arrive(frame: string | Uint8Array): void {
+  arrive(frame: Frame): void {
     this.#arrive(frame);
   }
 
@@ -215,17 +219,22 @@ export class RecordedRoster {
       .map(({ message }) => ("reason" in message ? `${message.type}: ${message.reason}` : (message.type ?? "batch")));
   }
 
-  #send(frame: string, refused: () => void): void {
+  #send(frame: Frame, refused: () => void): void {
     if (this.full) {
       this.#refusals.push(refused);
       return;
     }
-    const topic = frame.slice(0, frame.indexOf(" "));
+    const bytes = Buffer.from(frame as string);
+    const topic = topicOf(bytes)!;
     const to = topic.startsWith("@") ? topic.slice(1) : topic;
-    this.sent.push({ to, message: decodeOrchestratorMessage(Buffer.from(frame)) });
+    this.sent.push({
+      to,
+      message: decodeOrchestratorMessage(bytes),
+      codec: typeof frame === "string" ? "json" : "msgpack",
+    });
   }
 
-  #arrive(frame: string | Uint8Array): void {
+  #arrive(frame: Frame): void {
     this.roster.frameArrived(typeof frame === "string" ? Buffer.from(frame) : frame);
     this.settle();
   }
