@@ -28,7 +28,7 @@ export interface SessionThreadOptions {
 }
 
 /** An environment that is torn down with open ZeroMQ sockets aborts the process, so exits wait this long for them. */
-const closeAtExitMs = 500;
+const closeAtExitMs = 5_000;
 
 export class SessionThread {
   readonly #thread: Thread;
