@@ -38,11 +38,11 @@ bench: setup ## Measure the engine beside the bare pipeline, in one run
 bench-guard: setup ## Fail when a step has become more than 25 % dearer than recorded; RECORD=1 records
 	$(NODE) bench/guard/main.ts $(if $(RECORD),--record) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-bench-peers: setup bench/peers/node_modules/.ready ## Measure Tasker beside BullMQ, Restate, DBOS, pg-boss, Graphile Worker
+bench-peers: setup bench/peers/node_modules/.ready ## Measure Tasker beside BullMQ, Restate, DBOS, pg-boss, Graphile Worker, Temporal
 	$(NODE) bench/peers/main.ts $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEER),--peer $(PEER)) $(if $(DOCS),--docs)
 
 # Only this command needs them: packages of their own, and two servers from the system's packages.
-bench/peers/node_modules/.ready: bench/peers/package.json
+bench/peers/node_modules/.ready: bench/peers/package.json bench/peers/install.sh
 	@sh bench/peers/install.sh
 	@touch $@
 

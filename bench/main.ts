@@ -4,9 +4,10 @@
  */
 import { parseArgs } from "node:util";
 import { type Measurement, median, ratioOf } from "./measurement.ts";
+import { measurePending, type Pending } from "./pending.ts";
 import { writePage } from "./report/page.ts";
 import { type Report, type Row, type ScaleRow, saveReport, thisMachine } from "./report/report.ts";
-import { printReport, printRow, printScale } from "./report/table.ts";
+import { printPending, printReport, printRow, printScale } from "./report/table.ts";
 import { type Scale, type Scenario, scales, scenarios } from "./scenarios.ts";
 import { storeNames } from "./stores.ts";
 import { type Pair, runOne, runPair } from "./turns.ts";
@@ -27,10 +28,10 @@ if (!storeNames.includes(flags.store)) fail(`--store ${flags.store}: expected on
 /** A prefix of names; without one all but the scaling set, which takes longer. */
 const chosen = scenarios.filter(({ name }) => name.startsWith(flags.scenario));
 const chosenScales = flags.scenario === "" ? [] : scales.filter(({ name }) => name.startsWith(flags.scenario));
-if (chosen.length + chosenScales.length === 0) {
-  fail(
-    `no scenario begins with ${flags.scenario}; there are ${[...scenarios, ...scales].map(({ name }) => name).join(", ")}`,
-  );
+const pendingName = "scaling-pending";
+const names = [...scenarios, ...scales].map(({ name }) => name).concat(pendingName);
+if (!names.some((name) => name.startsWith(flags.scenario))) {
+  fail(`no scenario begins with ${flags.scenario}; there are ${names.join(", ")}`);
 }
 if (flags.docs && chosen.length < scenarios.length && chosenScales.length < scales.length) {
   fail("--docs needs a whole set: run all scenarios, or `--scenario scaling`");
@@ -47,6 +48,11 @@ for (const scale of chosenScales) {
   scaleRows.push(await measureScale(scale));
   printScale(scaleRows.at(-1)!);
 }
+const pending: Pending[] = [];
+if (pendingName.startsWith(flags.scenario) && flags.scenario !== "") {
+  for (const contextBytes of [100, 1_000]) pending.push(await measurePending(100_000, contextBytes));
+  printPending(pending);
+}
 const report: Report = {
   at: new Date().toISOString(),
   machine: thisMachine(),
@@ -54,6 +60,7 @@ const report: Report = {
   rounds,
   rows,
   scaleRows,
+  pending,
 };
 printReport(report, (performance.now() - began) / 1000);
 saveReport(report);

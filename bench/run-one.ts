@@ -24,6 +24,7 @@ export type SystemName = keyof typeof systems;
 
 const systems = { bare: openBarePipeline, tasker: openTasker } satisfies Record<string, OpenSystem>;
 
+process.on("disconnect", () => process.exit(1));
 process.once("message", async (order: Order) => {
   const folder = mkdtempSync(join(tmpdir(), "tasker-bench-"));
   try {

@@ -31,7 +31,7 @@ export async function countSteps(scenario: Scenario, tasks: number, concurrency:
   const folder = mkdtempSync(join(tmpdir(), "tasker-guard-"));
   const store = await openStore({ database: join(folder, "tasker.db") });
   const scheduler = eventLoopScheduler(machineClock);
-  const log = openLog("warn");
+  const log = openLog("error");
   const ports = { store, log, scheduler, clock: machineClock, random: machineRandom(), compileSchema: () => () => [] };
   const engine = new Engine(ports, { batchSize: scenario.batchSize });
   await engine.start();

@@ -4,6 +4,14 @@ set -eu
 cd "$(dirname "$0")"
 # Their install scripts are not needed: the binaries are packages of their own.
 npm install --no-audit --no-fund --ignore-scripts --loglevel=error
+# Temporal's server comes as a Go module; building it takes some minutes, once. Without Go it is left out.
+temporal=go.temporal.io/server/cmd/server@v1.32.0
+if command -v go >/dev/null; then
+	echo "building $temporal"
+	GOBIN="$PWD/bin" CGO_ENABLED=0 go install "$temporal" || echo "Temporal is left out: it could not be built" >&2
+else
+	echo "Temporal is left out: there is no Go to build its server with" >&2
+fi
 missing=''
 command -v redis-server >/dev/null || missing="$missing redis-server"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

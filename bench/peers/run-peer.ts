@@ -15,6 +15,7 @@ export interface PeerFigures {
 /** How long each shape is measured, about. */
 const seconds = 3;
 
+process.on("disconnect", () => process.exit(1));
 process.once("message", async (name: string) => {
   const folder = mkdtempSync(join(tmpdir(), "tasker-peer-"));
   try {

@@ -3,7 +3,16 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { latencyChart, scaleChart, throughputChart } from "./charts.ts";
 import { machineLine, type Report } from "./report.ts";
-import { expectation, legend, rowCells, rowHeads, scaleCells, scaleHeads } from "./table.ts";
+import {
+  expectation,
+  legend,
+  pendingCells,
+  pendingHeads,
+  rowCells,
+  rowHeads,
+  scaleCells,
+  scaleHeads,
+} from "./table.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
 
@@ -22,7 +31,8 @@ export function writePage(report: Report): void {
     const tables = report.scaleRows.map(
       (row) => `**${row.scale.name}**: ${expectation(row.scale)}\n\n${markdown(scaleHeads, scaleCells(row))}`,
     );
-    replaceBlock("scaling", `${where(report)}\n\n${tables.join("\n\n")}`);
+    const backlog = `**scaling-pending**: memory below 512 MB, start-up within 10 s\n\n${markdown(pendingHeads, pendingCells(report.pending))}`;
+    replaceBlock("scaling", `${where(report)}\n\n${[...tables, backlog].join("\n\n")}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Measurement } from "../measurement.ts";
+import type { Pending } from "../pending.ts";
 import type { Scale, Scenario } from "../scenarios.ts";
 
 export interface Row {
@@ -34,6 +35,7 @@ export interface Report {
   readonly rounds: number;
   readonly rows: readonly Row[];
   readonly scaleRows: readonly ScaleRow[];
+  readonly pending: readonly Pending[];
 }
 
 export function thisMachine(): Machine {

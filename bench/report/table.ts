@@ -1,5 +1,6 @@
 /** The figures as text: a row a system, columns that line up; the same cells for the terminal and for the page. */
 import { cpuMicrosPerStep, type Measurement, measures, median, stepsPerSecond } from "../measurement.ts";
+import type { Pending } from "../pending.ts";
 import type { Scale } from "../scenarios.ts";
 import { machineLine, type Report, type Row, type ScaleRow } from "./report.ts";
 
@@ -93,6 +94,26 @@ function scaleRatio(scale: Scale, measured: ScaleRow["measured"], index: number)
       return stepsPerSecond(m) / slots(index) / (stepsPerSecond(first) / slots(0));
     }),
   );
+}
+
+export const pendingHeads = ["tasks that wait", "context", "submitted in", "peak MB", "start-up s", "peak MB after it"];
+
+export function pendingCells(pending: readonly Pending[]): string[][] {
+  return pending.map((p) => [
+    `${whole(p.tasks)}, ${p.stepsPerTask} steps each`,
+    `${whole(p.contextBytes)} bytes`,
+    `${p.submitSeconds.toFixed(1)} s`,
+    megabytes(p.peakBytes),
+    p.startSeconds.toFixed(1),
+    megabytes(p.peakBytesAfterStart),
+  ]);
+}
+
+export function printPending(pending: readonly Pending[]): void {
+  console.log("\nscaling-pending: memory below 512 MB, start-up within 10 s");
+  for (const cells of [pendingHeads, ...pendingCells(pending)]) {
+    console.log(cells.map((cell, i) => pad(cell, i === 0 ? 28 : 16, i === 0)).join("  "));
+  }
 }
 
 export function printReport({ machine, store, rounds, rows }: Report, seconds: number): void {

@@ -19,7 +19,7 @@ import { benchTemplate, bystanderTemplate } from "./templates.ts";
 export async function openTasker(scenario: Scenario, { folder, store: storeName }: Place): Promise<System> {
   const clock = machineClock;
   const random = machineRandom();
-  const log = openLog("warn");
+  const log = openLog("error");
   const { database, close: closeDatabase } = await openBenchStore(storeName, folder);
   const store = await openStore({ database });
   if (scenario.finishedTasks > 0) await fillStore(store, scenario);

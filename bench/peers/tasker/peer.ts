@@ -1,11 +1,9 @@
 /** Tasker as its users run it: the `tasker server` command on the embedded store, a worker process, tasks over HTTP in bulk. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { Agent, request } from "node:http";
+import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { stopProcess } from "../../services/service.ts";
+import { bulkBody, TaskerServer } from "../../tasker/server.ts";
 import { type Peer, type PeerKind, type PeerPlace, parts, payload, type Shape } from "../peer.ts";
 
 export const tasker: PeerKind = {
@@ -15,79 +13,80 @@ export const tasker: PeerKind = {
   open,
 };
 
-const root = join(import.meta.dirname, "../../..");
 const tasksPerCall = 1_000;
 
 async function open({ folder }: PeerPlace): Promise<Peer> {
-  const flags = ["--database", join(folder, "tasker.db"), "--http", "127.0.0.1:0", "--json"];
-  const server = start([join(root, "apps/cli/bin/tasker.js"), "server", ...flags], { TASKER_LOG_LEVEL: "error" });
-  const [line] = (await once(createInterface({ input: server.stdout! }), "line")) as [string];
-  const { http, steps, results } = JSON.parse(line) as { http: string; steps: string; results: string };
-  const worker = start([join(import.meta.dirname, "../../tasker/worker.ts")], {
+  const server = await TaskerServer.start(join(folder, "tasker.db"));
+  const worker = startWorker(server);
+  const shapes = ["single", "chain", "fan-out"] as const;
+  for (const shape of shapes) {
+    await server.send("PUT", `/v1/templates/bench/${shape}/1.0.0`, JSON.stringify(template(shape)));
+  }
+  const client = new Client(server);
+  return {
+    shapes,
+    latencyTasks: 200,
+    run: (shape, tasks) => client.run(shape, tasks),
+    runChain: () => client.runChain(),
+    async close() {
+      await stopProcess(worker, "SIGKILL");
+      await server.stop();
+    },
+  };
+}
+
+function startWorker({ steps, results }: TaskerServer) {
+  const env = {
     TASKER_STEPS_ENDPOINT: steps,
     TASKER_RESULTS_ENDPOINT: results,
     TASKER_CONCURRENCY: "1000",
     TASKER_LOG_LEVEL: "error",
     PAYLOAD_BYTES: "100",
     HANDLER_MS: "0",
-  });
-  const client = new Client(http);
-  for (const shape of ["single", "chain", "fan-out"] as const) await client.applyTemplate(shape);
-  return {
-    shapes: ["single", "chain", "fan-out"],
-    latencyTasks: 200,
-    run: (shape, tasks) => client.run(shape, tasks),
-    runChain: () => client.runChain(),
-    async close() {
-      client.close();
-      await stopProcess(worker, "SIGKILL");
-      await stopProcess(server);
-    },
   };
+  const file = join(import.meta.dirname, "../../tasker/worker.ts");
+  const worker = spawn(process.execPath, [file], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  process.once("exit", () => worker.kill("SIGKILL"));
+  return worker;
 }
 
-function start(args: readonly string[], env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+function template(shape: Shape): object {
+  const names = Array.from({ length: shape === "single" ? 1 : 10 }, (_, i) => `step_${i}`);
+  const step = (name: string, dependencies: readonly string[]) => ({
+    name,
+    handler: "noop",
+    depends_on: dependencies,
+    previous_results: "direct",
   });
-  process.once("exit", () => child.kill("SIGKILL"));
-  return child;
+  const steps = names.map((name, i) => step(name, shape === "chain" && i > 0 ? [names[i - 1]!] : []));
+  if (shape === "fan-out") steps.push(step("join", names));
+  return { namespace: "bench", name: shape, version: "1.0.0", steps };
 }
 
 class Client {
-  readonly #url: string;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #server: TaskerServer;
   readonly #waiting = new Map<string, () => void>();
+  /** Ended before the submission's answer was read. */
   readonly #early = new Set<string>();
   #streaming: Promise<void> | null = null;
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(server: TaskerServer) {
+    this.#server = server;
   }
 
-  async applyTemplate(shape: Shape): Promise<void> {
-    const names = Array.from({ length: shape === "single" ? 1 : 10 }, (_, i) => `step_${i}`);
-    const steps = names.map((name, i) => ({
-      name,
-      handler: "noop",
-      depends_on: shape === "chain" && i > 0 ? [names[i - 1]!] : [],
-      previous_results: "direct",
-    }));
-    if (shape === "fan-out")
-      steps.push({ name: "join", handler: "noop", depends_on: names, previous_results: "direct" });
-    const template = { namespace: "bench", name: shape, version: "1.0.0", steps };
-    await this.#send("PUT", `/v1/templates/bench/${shape}/1.0.0`, JSON.stringify(template));
-  }
-
+  /** Two calls at once; a refusal for overload is tried again, as it asks for. */
   async run(shape: Shape, tasks: number): Promise<void> {
     const target = (await this.#completed()) + tasks;
-    const task = JSON.stringify({ namespace: "bench", name: shape, context: payload });
+    const task = submission(shape);
     const calls = parts(tasks, tasksPerCall);
     const caller = async () => {
       for (let count = calls.pop(); count !== undefined; count = calls.pop()) {
-        const body = `{"tasks":[${new Array<string>(count).fill(task).join(",")}]}`;
-        while ((await this.#send("POST", "/v1/tasks/bulk", body, [200, 201, 429, 503])).status >= 400) await wait(20);
+        const body = bulkBody(task, count);
+        while ((await this.#server.send("POST", "/v1/tasks/bulk", body, [200, 201, 429, 503])).status >= 400)
+          await wait(20);
       }
     };
     await Promise.all([caller(), caller()]);
@@ -95,38 +94,17 @@ class Client {
   }
 
   async runChain(): Promise<void> {
-    this.#streaming ??= this.#listen();
+    this.#streaming ??= this.#server.listen((event) => this.#heard(event));
     await this.#streaming;
-    const body = JSON.stringify({ namespace: "bench", name: "chain", context: payload });
-    const { id } = JSON.parse((await this.#send("POST", "/v1/tasks", body)).text) as { id: string };
+    const { id } = JSON.parse((await this.#server.send("POST", "/v1/tasks", submission("chain"))).text) as {
+      id: string;
+    };
     if (!this.#early.delete(id)) await new Promise<void>((resolve) => this.#waiting.set(id, resolve));
   }
 
-  close(): void {
-    this.#agent.destroy();
-  }
-
   async #completed(): Promise<number> {
-    const { text } = await this.#send("GET", "/metrics");
+    const { text } = await this.#server.send("GET", "/metrics");
     return Number(/^tasker_tasks_total\{event="completed"\} (\d+)$/m.exec(text)?.[1] ?? 0);
-  }
-
-  /** One stream of all events tells which tasks have ended. */
-  #listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const stream = request(`${this.#url}/v1/stream`, { agent: false }, (answer) => {
-        const lines = createInterface({ input: answer });
-        lines.on("line", (line) => {
-          if (line.startsWith("data: ")) this.#heard(JSON.parse(line.slice(6)));
-        });
-        lines.on("error", () => {});
-        answer.on("error", () => {});
-        resolve();
-      });
-      stream.on("error", reject);
-      stream.end();
-      this.#agent.destroy = () => stream.destroy() as never;
-    });
   }
 
   #heard({ task_id, step, to }: { task_id: string; step: string | null; to: string }): void {
@@ -136,25 +114,8 @@ class Client {
     if (resolve === undefined) this.#early.add(task_id);
     else resolve();
   }
+}
 
-  #send(method: string, path: string, body?: string, accept: readonly number[] = [200, 201]) {
-    return new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const headers =
-        body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-      const call = request(`${this.#url}${path}`, { method, headers, agent: this.#agent }, (answer) => {
-        let text = "";
-        answer.setEncoding("utf8");
-        answer.on("data", (part) => {
-          text += part;
-        });
-        answer.on("end", () => {
-          const status = answer.statusCode!;
-          if (accept.includes(status)) resolve({ status, text });
-          else reject(new Error(`${method} ${path}: ${status} ${text.slice(0, 500)}`));
-        });
-      });
-      call.on("error", reject);
-      call.end(body);
-    });
-  }
+function submission(name: Shape): string {
+  return JSON.stringify({ namespace: "bench", name, context: payload });
 }
