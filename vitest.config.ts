@@ -14,6 +14,7 @@ export default defineConfig({
       "fuzz/*.test.ts",
     ],
     pool: "forks",
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

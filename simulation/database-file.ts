@@ -22,7 +22,8 @@ export class DatabaseFile {
   }
 
   remove(): void {
-    for (const ending of ["", "-wal", "-shm", ".lock"]) rmSync(`${this.path}${ending}`, { force: true });
+    for (const ending of ["", "-wal", "-shm", ".lock", "-turns-a", "-turns-b"])
+      rmSync(`${this.path}${ending}`, { force: true });
   }
 }
 

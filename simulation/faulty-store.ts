@@ -59,18 +59,22 @@ export class FaultyStore implements Store {
     return this.#call("payloads", (store) => store.payloads(request));
   }
 
+  publish() {
+    return this.#call("publish", (store) => store.publish());
+  }
+
   commit(record: TurnRecord): Promise<void> {
     return this.#call("commit", (store) => this.#commit(store, record));
   }
 
   close(): void {}
 
-  #commit(store: Store, record: TurnRecord): void {
+  async #commit(store: Store, record: TurnRecord): Promise<void> {
     const { faults, committed, refused } = this.#ports;
     const failure = faults.commitFails();
     if (failure !== null && failure !== "io") throw new StoreError(failure, `simulated: ${failure}`);
     try {
-      store.commit(record);
+      await store.commit(record);
     } catch (error) {
       refused(error as Error);
       throw error;

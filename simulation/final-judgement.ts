@@ -3,7 +3,7 @@
  * was kept, and nobody holds a slot, a lease or a result any more.
  */
 import type { StepRow } from "@tasker/engine";
-import { openQueries, type Queries, type TaskDetail } from "@tasker/store";
+import { openQueries, openStore, type Queries, type TaskDetail } from "@tasker/store";
 import type { Judge } from "./judge.ts";
 import type { TaskAccount } from "./ledger.ts";
 import { must } from "./violation.ts";
@@ -11,6 +11,8 @@ import { must } from "./violation.ts";
 const page = 1_000;
 
 export async function judgeTheEnd(judge: Judge, database: string): Promise<void> {
+  // Opened once more, as by a next incarnation: what is committed and not published yet is in the turn log.
+  await (await openStore({ database })).close();
   const queries = await openQueries({ database });
   const { ledger, accepted } = judge;
   const details = new Map<string, TaskDetail | null>();

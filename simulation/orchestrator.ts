@@ -151,6 +151,7 @@ export class Orchestrator {
     });
     await engine.start();
     if (!process.alive) return;
+    this.#publishNowAndThen(store, process);
     incarnation.engine = engine;
     engine.onHistory(() => judge.remembers(engine));
     const roster = this.#roster(engine, process, log, clock.wallMs);
@@ -162,6 +163,18 @@ export class Orchestrator {
     tick();
     network.bind(process, roster);
     trace.add(kernel.now, process.name, `is ready with ${engine.activeTasks} active tasks`);
+  }
+
+  /** Readers want to see what is committed; in most runs they ask rarely, so that a crash finds turns in the log. */
+  #publishNowAndThen(store: Store, process: Process): void {
+    const { kernel } = this.#ports;
+    const pauseMs = between(this.#random, 1, 100) ** 2;
+    const publish = () => {
+      // The engine hears of a failure with its next commit.
+      Promise.resolve(store.publish()).catch(() => {});
+      kernel.timer(pauseMs, process, publish);
+    };
+    kernel.timer(pauseMs, process, publish);
   }
 
   #faultyStore(store: Store, process: Process): Store {

@@ -39,10 +39,10 @@ export async function startServer(config: ServerConfig, log: Log = openLog(confi
   for (const warning of config.warnings) log.warn("config.warning", { warning });
   const parts = new Parts();
   try {
-    const store = await openStore({ database: config.database });
+    const store = await openStore({ database: config.database, publishing: "thread" });
     parts.started(() => store.close());
     const engine = await startEngine(config, store, log);
-    const reader = await startReaderThread(config.database, engine);
+    const reader = await startReaderThread(config.database, store, engine);
     parts.started(() => reader.close());
     const executor = await startExecutor(config, engine, log);
     parts.started(() => executor.stop({ drainMs: config.drainMs }));

@@ -70,6 +70,8 @@ export class Engine {
   /** Turns that failed since the last that did not. */
   #failures = 0;
   #resumeAt = Number.NEGATIVE_INFINITY;
+  /** Set while memory is wrong: why, and what the failed turn had taken from workers. */
+  #lost: { readonly released: ReadonlyMap<string, Worker>; error: StoreError } | null = null;
   #fatal: (error: Error) => void = () => {};
   /** Settles with the error when the engine has to give up: durability is in doubt. */
   readonly failed: Promise<Error>;
@@ -182,6 +184,7 @@ export class Engine {
 
   /** Whether it takes tasks, and if not, why. */
   readiness(): { readonly ready: boolean; readonly reason: string | null } {
+    if (this.#lost !== null) return { ready: false, reason: storageError(this.#lost.error).message };
     const ready = this.#state === "running";
     return { ready, reason: ready ? null : readinessReasons[this.#state] };
   }
@@ -231,7 +234,8 @@ export class Engine {
     this.#scheduled = true;
     scheduler.soon(() => {
       this.#scheduled = false;
-      if (this.#state === "running" && this.#running === null) this.#running = this.#runTurn();
+      if (this.#state !== "running" || this.#running !== null) return;
+      this.#running = this.#lost === null ? this.#runTurn() : this.#recoverAgain();
     });
   }
 
@@ -339,23 +343,53 @@ export class Engine {
    * executors said they say only once, so it waits for the next turn. After `io` nobody knows what is durable: stop.
    */
   async #giveUp(turn: Turn, inputs: readonly Input[], error: Error): Promise<void> {
-    const { clock, log } = this.#ports;
+    const failure = error instanceof StoreError ? error.failure : "engine";
     this.#world.metrics.failedCommits++;
-    log.error("turn.failed", { error: error.message, failure: error instanceof StoreError ? error.failure : "engine" });
+    this.#ports.log.error("turn.failed", { error: error.message, failure });
     refuse(inputs, storageError(error));
-    const recoverable = error instanceof StoreError && error.failure !== "io";
-    try {
-      if (!recoverable) throw error;
-      await this.#recover(turn.released);
-      this.#inbox.putBack(inputs);
-      const pauseMs = Math.min(failurePauseMs.first * 2 ** this.#failures++, failurePauseMs.longest);
-      this.#resumeAt = clock.monotonicMs() + pauseMs;
-    } catch (fatal) {
-      this.#state = "failed";
-      refuse(this.#inbox.take(Number.POSITIVE_INFINITY), storageError(error));
-      log.error("engine.failed", { error: (fatal as Error).message, stack: (fatal as Error).stack });
-      this.#fatal(fatal as Error);
+    this.#inbox.putBack(inputs);
+    if (!passes(error)) {
+      this.#fail(error);
+      return;
     }
+    this.#lost = { released: turn.released, error };
+    await this.#restore();
+  }
+
+  /** The last try to read memory again failed too. */
+  async #recoverAgain(): Promise<void> {
+    await this.#restore();
+    this.#running = null;
+    this.#schedule();
+  }
+
+  /** Until the store can be read again nothing is accepted and nothing is decided. */
+  async #restore(): Promise<void> {
+    const lost = this.#lost!;
+    const pauseMs = Math.min(failurePauseMs.first * 2 ** this.#failures++, failurePauseMs.longest);
+    try {
+      await this.#ports.store.publish();
+      await this.#recover(lost.released);
+      this.#lost = null;
+    } catch (error) {
+      if (!passes(error)) {
+        this.#fail(error as Error);
+        return;
+      }
+      lost.error = error;
+      this.#ports.log.error("recovery.failed", { error: error.message, failure: error.failure, again_in_ms: pauseMs });
+      const waiting = this.#inbox.take(Number.POSITIVE_INFINITY);
+      refuse(waiting, storageError(error));
+      this.#inbox.putBack(waiting);
+    }
+    this.#resumeAt = this.#ports.clock.monotonicMs() + pauseMs;
+  }
+
+  #fail(error: Error): void {
+    this.#state = "failed";
+    refuse(this.#inbox.take(Number.POSITIVE_INFINITY), storageError(error));
+    this.#ports.log.error("engine.failed", { error: error.message, stack: error.stack });
+    this.#fatal(error);
   }
 
   async #recover(released: ReadonlyMap<string, Worker>): Promise<void> {
@@ -380,7 +414,13 @@ export class Engine {
 
   #assertAccepting(): void {
     if (this.#state !== "running") throw stopping();
+    if (this.#lost !== null) throw storageError(this.#lost.error);
   }
+}
+
+/** A failure that ends by itself, or when somebody makes room. */
+function passes(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.failure !== "io";
 }
 
 /** Runs a command of the turn: its answer goes out after the commit, its refusal too. */

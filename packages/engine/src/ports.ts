@@ -241,6 +241,11 @@ export interface Store {
    * `io`, after which nobody knows.
    */
   commit(record: TurnRecord): void | Promise<void>;
+  /**
+   * Returns when everything that was committed before is visible to readers on other connections. It is visible to the
+   * methods above at once. @throws StoreError
+   */
+  publish(): void | Promise<void>;
   close(): void | Promise<void>;
 }
 

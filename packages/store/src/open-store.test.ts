@@ -37,7 +37,8 @@ describe("a new database", () => {
     const store = await openStore({ database });
     const mode = (path: string) => statSync(path).mode & 0o777;
     expect(mode(join(folder, "data"))).toBe(0o700);
-    for (const file of ["", "-wal", "-shm", ".lock"]) expect(mode(database + file), file).toBe(0o600);
+    for (const file of ["", "-wal", "-shm", ".lock", "-turns-a", "-turns-b"])
+      expect(mode(database + file), file).toBe(0o600);
     await store.close();
   });
 
@@ -75,7 +76,12 @@ describe("the lock", () => {
     });
     await holder.kill();
     await (await openStore({ database })).close();
-    expect(readdirSync(join(folder, "data")).sort()).toEqual(["tasker.db", "tasker.db.lock"]);
+    expect(readdirSync(join(folder, "data")).sort()).toEqual([
+      "tasker.db",
+      "tasker.db-turns-a",
+      "tasker.db-turns-b",
+      "tasker.db.lock",
+    ]);
   });
 
   test("holds for every link to the file", async () => {
@@ -89,6 +95,7 @@ describe("the lock", () => {
   test("does not keep readers out", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)], newTasks: [taskRow(1)] }));
+    await store.publish();
     const readers = [openQueries({ database }), openQueries({ database })];
     for (const reader of readers) expect(await reader.task(uuidOf(1))).not.toBeNull();
     for (const reader of readers) await reader.close();
@@ -176,13 +183,16 @@ describe("what cannot be opened", () => {
   test("a file cut short fails the first read, and the store answers nothing from then on", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)], newTasks: [taskRow(1)] }));
+    await store.publish();
     await store.close();
     const cut = await openStore({ database });
     // By other processes: closing the file in this one would drop the locks of the store.
     execFileSync("cp", [database, `${database}.whole`]);
     execFileSync("truncate", ["-s", "8192", database]);
     const failure = { name: "StoreError", failure: "io" };
-    await expect(async () => cut.activeTasks(0, 10)).rejects.toMatchObject(failure);
+    await expect(async () => cut.payloads({ taskIds: [1], stepIds: [], checkpointsOf: [] })).rejects.toMatchObject(
+      failure,
+    );
     execFileSync("cp", [`${database}.whole`, database]);
     await expect(async () => cut.templates()).rejects.toMatchObject(failure);
     await expect(async () => cut.commit(turn({ newTasks: [taskRow(2)] }))).rejects.toMatchObject(failure);

@@ -1,7 +1,7 @@
 /** The reader's side on the main thread: questions go to the reader thread, answers come back in their own time. */
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { type ErrorCode, type Issue, TaskerError } from "@tasker/engine";
+import { type ErrorCode, type Issue, type Store, TaskerError } from "@tasker/engine";
 import type { Reader, ServedHandlers } from "@tasker/http-api";
 import type { JsonReader } from "./json-reader.ts";
 
@@ -40,8 +40,11 @@ export interface LiveFacts {
   progressOf(taskUuid: string): ReadonlyMap<string, string>;
 }
 
+/** Everything that was committed before a question is visible to its answer. */
+type Publishing = Pick<Store, "publish">;
+
 /** @throws Error when the thread cannot open the database */
-export async function startReaderThread(database: string, live: LiveFacts): Promise<ReaderThread> {
+export async function startReaderThread(database: string, store: Publishing, live: LiveFacts): Promise<ReaderThread> {
   const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), { workerData: { database } });
   await Promise.race([once(thread, "message"), once(thread, "error").then(([error]) => Promise.reject(error))]);
   const waiting = new Map<number, Waiting>();
@@ -56,12 +59,14 @@ export async function startReaderThread(database: string, live: LiveFacts): Prom
     for (const question of waiting.values()) question.reject(error as Error);
     waiting.clear();
   });
-  const ask = <M extends Method>(method: M, ...args: Parameters<JsonReader[M]>) =>
-    new Promise<never>((resolve, reject) => {
+  const ask = async <M extends Method>(method: M, ...args: Parameters<JsonReader[M]>) => {
+    await published(store);
+    return new Promise<never>((resolve, reject) => {
       const id = nextId++;
       waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       thread.postMessage({ id, method, args } satisfies ReaderQuestion);
     });
+  };
   return {
     task: (id) => ask("task", id, { servedHandlers: live.servedHandlers(), progress: live.progressOf(id) }),
     tasks: (filter) => ask("tasks", filter),
@@ -74,6 +79,15 @@ export async function startReaderThread(database: string, live: LiveFacts): Prom
       await thread.terminate();
     },
   };
+}
+
+/** On a full disk people still see what there is, even if it is not the last word. */
+async function published(store: Publishing): Promise<void> {
+  try {
+    await store.publish();
+  } catch {
+    // The store has said so itself, to the engine.
+  }
 }
 
 function readable({ message, code, hint, issues }: NonNullable<ReaderAnswer["error"]>): Error {

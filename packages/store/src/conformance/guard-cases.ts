@@ -60,11 +60,6 @@ export function guardCases(subject: Subject): void {
         /step 1\b/,
       ],
       [
-        "refuses a second row for the same position of a task",
-        { stepWrites: [{ guard: null, row: stepRow(2, 1) }] },
-        /position 0 of task 1\b/,
-      ],
-      [
         "refuses a task that has another status",
         { taskUpdates: [{ taskId: 1, from: "blocked", to: "failed", reason: null, finishedAt: 1 }] },
         /task 1 is not blocked/,
@@ -75,7 +70,6 @@ export function guardCases(subject: Subject): void {
         /task 8 is not in_progress/,
       ],
       ["refuses the number of a task that exists", { newTasks: [taskRow(1, { id: uuidOf(8) })] }, /number 1\b/],
-      ["refuses the UUID of a task that exists", { newTasks: [taskRow(8, { id: uuidOf(1) })] }, /0000001\b/],
       [
         "refuses an idempotency key that a task has",
         { newTasks: [taskRow(8, { idempotencyKey: "key-1" })] },
@@ -88,6 +82,22 @@ export function guardCases(subject: Subject): void {
       ],
       ["refuses a sequence number that is taken", { history: [historyRow(1, 1)] }, /entry 1\b/],
     ])("%s", async (_, changes, named) => expectConflict(turn(changes), named));
+
+    // A store may find out late what only a bug of the engine can ask for: then it stops, and nobody ever sees it.
+    test.each<[string, Partial<TurnRecord>]>([
+      ["a second row for the same position of a task", { stepWrites: [{ guard: null, row: stepRow(2, 1) }] }],
+      ["the UUID of a task that exists", { newTasks: [taskRow(8, { id: uuidOf(1) })] }],
+    ])("refuses %s, at the latest when it is published", async (_, changes) => {
+      const { store, queries } = subject;
+      await store.publish();
+      const before = await queries.eventsAfter(0, 100);
+      const history = [historyRow(2, 1, transition(null, "in_progress", "blocked"))];
+      await expect(async () => {
+        await store.commit(turn({ ...changes, history }));
+        await store.publish();
+      }).rejects.toMatchObject({ failure: "conflict" });
+      expect(await subject.published.eventsAfter(0, 100)).toEqual(before);
+    });
 
     test("lets exactly one of two answers to the same lease through", async () => {
       const write = { guard: held, row: answered };

@@ -2,7 +2,7 @@
 
 import { array, asyncProperty, assert as check, integer } from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { OpenDatabase, Subject } from "./store-conformance.ts";
+import { type OpenDatabase, publishedFirst } from "./store-conformance.ts";
 import { StoreModel } from "./store-model.ts";
 
 export function randomTurnCases(open: () => Promise<OpenDatabase>): void {
@@ -32,7 +32,9 @@ export function randomTurnCases(open: () => Promise<OpenDatabase>): void {
   });
 }
 
-async function expectSame({ store, queries }: Omit<Subject, "reopen">, model: StoreModel): Promise<void> {
+async function expectSame(database: OpenDatabase, model: StoreModel): Promise<void> {
+  const { store } = database;
+  const queries = publishedFirst(database);
   const tasks = model.tasks();
   const steps = model.steps();
   expect(await store.sequences()).toEqual(model.sequences());

@@ -28,8 +28,24 @@ export interface OpenDatabase {
 /** What a case works with. Replaced by `reopen`. */
 export interface Subject {
   store: Store;
+  /** They see what is committed. */
   queries: Queries;
+  /** They see what has been published. */
+  published: Queries;
   reopen(): Promise<void>;
+}
+
+/** Readers see what is published, so it is, before each question. */
+export function publishedFirst({ store, queries }: Omit<OpenDatabase, "reopen" | "dispose">): Queries {
+  return new Proxy(queries, {
+    get(target, name: keyof Queries) {
+      const ask = target[name] as (...args: unknown[]) => unknown;
+      return async (...args: unknown[]) => {
+        await store.publish();
+        return ask.apply(target, args);
+      };
+    },
+  });
 }
 
 /** @param open makes a fresh, empty database */
@@ -40,7 +56,8 @@ export function storeConformance(name: string, open: () => Promise<OpenDatabase>
     const use = (opened: OpenDatabase): void => {
       database = opened;
       subject.store = opened.store;
-      subject.queries = opened.queries;
+      subject.published = opened.queries;
+      subject.queries = publishedFirst(opened);
     };
     subject.reopen = async () => use(await database.reopen());
 

@@ -13,9 +13,13 @@ import { openQueries } from "../open-queries.ts";
 import { openStore } from "../open-store.ts";
 import { runProgram } from "../test-programs/run-program.ts";
 import { applyMigrations } from "./apply-migrations.ts";
-import { openWriter } from "./connection.ts";
+import { openReader, openWriter } from "./connection.ts";
+import { InlinePublishing } from "./inline-publishing.ts";
 import { lockDatabase } from "./lock.ts";
+import { Publisher } from "./publisher.ts";
+import { getPublished } from "./queries/get-published.ts";
 import { SqliteStore } from "./sqlite-store.ts";
+import { TurnLog } from "./turn-log.ts";
 
 const commitUntilKilled = new URL("../test-programs/commit-until-killed.ts", import.meta.url);
 
@@ -78,9 +82,9 @@ describe("a full disk", () => {
     throw new Error("the disk never filled up");
   }
 
+  /** What is committed can be read; what has to be in the tables for that waits for space. */
   async function expectUsable(store: Store, tasks: number): Promise<void> {
-    expect((await store.activeTasks(0, 10_000)).map(({ task }) => task.taskId)).toHaveLength(tasks);
-    expect((await store.sequences()).seq).toBe(tasks + 1);
+    await expect(async () => store.activeTasks(0, 10_000)).rejects.toMatchObject({ failure: "full" });
     expect((await store.payloads({ taskIds: [tasks, tasks + 1], stepIds: [], checkpointsOf: [] })).contexts.size).toBe(
       1,
     );
@@ -90,13 +94,18 @@ describe("a full disk", () => {
     const connection = openWriter(database);
     applyMigrations(connection, database);
     connection.exec("pragma max_page_count = 200");
-    const store = new SqliteStore(connection, lockDatabase(database));
+    const { log } = TurnLog.open(database, getPublished(connection).lineage, 0);
+    const publisher = new Publisher(connection, 0);
+    const store = new SqliteStore(openReader(database), lockDatabase(database), log, 0, (events) => {
+      return new InlinePublishing(publisher, events);
+    });
     const tasks = await fill(store);
     await expectUsable(store, tasks);
-    connection.exec("pragma max_page_count = 4000");
+    connection.exec("pragma max_page_count = 40000");
     await store.commit(turn({ newTasks: [taskRow(tasks + 1)] }));
-    expect(await store.activeTasks(tasks, 10)).toHaveLength(1);
-    store.close();
+    expect(await store.activeTasks(0, 10_000)).toHaveLength(tasks + 1);
+    expect((await store.sequences()).seq).toBe(tasks + 1);
+    await store.close();
   });
 
   test("refuses the turn as `full`, keeps reading, and goes on once there is room (small tmpfs)", async (context) => {
@@ -105,7 +114,7 @@ describe("a full disk", () => {
     if (!mount(disk)) return context.skip("needs root, to mount a small tmpfs");
     try {
       const ballast = join(disk, "ballast");
-      execFileSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1M", "count=7"], { stdio: "ignore" });
+      execFileSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1M", "count=24"], { stdio: "ignore" });
       const path = join(disk, "tasker.db");
       const store = await openStore({ database: path });
       const tasks = await fill(store);
@@ -123,7 +132,7 @@ describe("a full disk", () => {
 
   function mount(disk: string): boolean {
     try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], { stdio: "ignore" });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=36m", "tmpfs", disk], { stdio: "ignore" });
       return true;
     } catch {
       return false;
@@ -132,17 +141,21 @@ describe("a full disk", () => {
 });
 
 describe("a commit that fails", () => {
-  test("is `busy` while another program writes, and goes through after that", async () => {
+  test("is none while another program writes: the tables wait, and follow after that", async () => {
     const store = await openStore({ database });
+    const queries = openQueries({ database });
     const other = new DatabaseSync(database);
     other.exec("begin immediate");
-    const commit = async () => store.commit(turn({ newTemplates: [templateRow(1)] }));
-    await expect(commit()).rejects.toMatchObject({ name: "StoreError", failure: "busy" });
-    expect(await store.templates()).toEqual([]);
+    await store.commit(turn({ newTemplates: [templateRow(1)] }));
+    await expect(async () => store.publish()).rejects.toMatchObject({ name: "StoreError", failure: "busy" });
+    await store.commit(turn({ newTasks: [taskRow(1)] }));
+    expect(await queries.templates()).toEqual([]);
     other.exec("rollback");
     other.close();
-    await commit();
-    expect(await store.templates()).toHaveLength(1);
+    await store.publish();
+    expect(await queries.templates()).toHaveLength(1);
+    expect(await queries.task(uuidOf(1))).not.toBeNull();
+    await queries.close();
     await store.close();
   });
 
@@ -175,6 +188,7 @@ describe("readers beside the writer", () => {
           history: both.map((number) => historyRow(number, number, transition(null, null, "in_progress"))),
         }),
       );
+      await store.publish();
     }
     let last: unknown;
     do last = await nextOf(messages);

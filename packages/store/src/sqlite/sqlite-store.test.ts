@@ -6,14 +6,16 @@ import { type OpenDatabase, storeConformance } from "../conformance/store-confor
 import { openQueries } from "../open-queries.ts";
 import { openStore } from "../open-store.ts";
 
-storeConformance("SQLite", () => {
-  const folder = mkdtempSync(join(tmpdir(), "tasker-store-"));
-  return openIn(folder);
-});
+for (const publishing of ["inline", "thread"] as const) {
+  storeConformance(`SQLite, publishing ${publishing}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "tasker-store-"));
+    return openIn(folder, publishing);
+  });
+}
 
-async function openIn(folder: string): Promise<OpenDatabase> {
+async function openIn(folder: string, publishing: "inline" | "thread"): Promise<OpenDatabase> {
   const database = join(folder, "tasker.db");
-  const store = await openStore({ database });
+  const store = await openStore({ database, publishing });
   const queries = openQueries({ database });
   const close = async () => {
     await queries.close();
@@ -24,7 +26,7 @@ async function openIn(folder: string): Promise<OpenDatabase> {
     queries,
     reopen: async () => {
       await close();
-      return openIn(folder);
+      return openIn(folder, publishing);
     },
     dispose: async () => {
       await close();

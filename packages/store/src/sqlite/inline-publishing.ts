@@ -1,0 +1,39 @@
+/** Publishing in the thread that commits: for programs without threads of their own, and for the simulation. */
+import { StoreError } from "@tasker/engine";
+import type { Publisher } from "./publisher.ts";
+import type { Publishing, PublishingEvents } from "./sqlite-store.ts";
+import type { TurnText } from "./turn-text.ts";
+
+export class InlinePublishing implements Publishing {
+  readonly #publisher: Publisher;
+  readonly #events: PublishingEvents;
+
+  constructor(publisher: Publisher, events: PublishingEvents) {
+    this.#publisher = publisher;
+    this.#events = events;
+  }
+
+  take(turn: number, text: TurnText): void {
+    this.#publisher.take(turn, text);
+    if (!this.#publisher.isDue) return;
+    try {
+      this.publish(false);
+    } catch {
+      // The turn is durable all the same; `failed` has been told.
+    }
+  }
+
+  publish(durable: boolean): void {
+    try {
+      this.#events.published(this.#publisher.publish(durable), durable);
+      this.#events.failed(null);
+    } catch (error) {
+      if (error instanceof StoreError) this.#events.failed(error);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#publisher.close();
+  }
+}

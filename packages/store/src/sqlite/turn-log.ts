@@ -1,0 +1,251 @@
+/**
+ * The turn log: what makes a commit durable. Each turn is one record, appended and fsynced; the tables of the database
+ * follow in larger steps (publisher.ts). Two files take turns, so that one can be used again once its turns are durable in the
+ * tables; space is allocated ahead, so that an fsync writes data and nothing else.
+ *
+ * A record: magic, lineage, turn (64 bits), bytes of the rows and of the payloads, CRC-32 of all of that; then the two texts in
+ * UTF-8. The log ends at the first record that is not whole or does not follow the one before it: such a record was never
+ * acknowledged.
+ */
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
+import { StoreError, TaskerError } from "@tasker/engine";
+import { makePrivateFile } from "./private-file.ts";
+import type { TurnText } from "./turn-text.ts";
+
+const magic = 0x54534b31; // "TSK1"
+const headerBytes = 28;
+const allocationBytes = 1024 * 1024;
+
+/** One turn as it stands in the log. */
+export interface LoggedTurn {
+  readonly turn: number;
+  readonly text: TurnText;
+}
+
+export interface TurnLogOptions {
+  /** Bytes after which the other file is used. */
+  readonly segmentBytes: number;
+}
+
+export const defaultSegmentBytes = 32 * 1024 * 1024;
+
+class Segment {
+  readonly file: number;
+  /** Where the next record goes. */
+  end = 0;
+  /** Bytes that the file has. */
+  allocated: number;
+  /** The last turn in it; 0: none that counts. */
+  lastTurn = 0;
+
+  constructor(path: string) {
+    makePrivateFile(path);
+    this.file = openSync(path, "r+");
+    this.allocated = fstatSync(this.file).size;
+  }
+}
+
+export class TurnLog {
+  readonly #lineage: number;
+  readonly #segmentBytes: number;
+  readonly #segments: readonly [Segment, Segment];
+  #current: Segment;
+  #buffer = Buffer.allocUnsafe(256 * 1024);
+
+  private constructor(segments: [Segment, Segment], lineage: number, { segmentBytes }: TurnLogOptions) {
+    this.#segments = segments;
+    this.#current = segments[0];
+    this.#lineage = lineage;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  /**
+   * Opens the log beside the database and reads the turns that its tables do not have yet. They have to be made durable there
+   * before `startOver`.
+   * @param published the last turn that they have
+   * @throws TaskerError `database_unusable` when turns are missing between the two, or the log is another database's
+   */
+  static open(
+    databasePath: string,
+    lineage: number,
+    published: number,
+    options: TurnLogOptions = { segmentBytes: defaultSegmentBytes },
+  ): { readonly log: TurnLog; readonly unpublished: readonly LoggedTurn[] } {
+    const paths = ["-turns-a", "-turns-b"].map((ending) => databasePath + ending);
+    const segments = paths.map((path) => new Segment(path)) as [Segment, Segment];
+    syncFolder(databasePath);
+    const log = new TurnLog(segments, lineage, options);
+    try {
+      const runs = segments.map((segment, index) => log.#read(segment, paths[index]!));
+      const unpublished = joinRuns(runs, published, databasePath);
+      return { log, unpublished };
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Durable when it returns.
+   * @throws StoreError `full` when there is no space: nothing was appended; `io` when nobody knows
+   */
+  append(turn: number, text: TurnText): void {
+    const record = this.#encode(turn, text);
+    const segment = this.#current;
+    this.#allocate(segment, segment.end + record.length);
+    try {
+      writeWhole(segment.file, record, segment.end);
+    } catch (error) {
+      throw asLogError(error, "appending to the turn log");
+    }
+    try {
+      fdatasyncSync(segment.file);
+    } catch (error) {
+      throw new StoreError("io", `fsync of the turn log failed: ${(error as Error).message}`, { cause: error });
+    }
+    segment.end += record.length;
+    segment.allocated = Math.max(segment.allocated, segment.end);
+    segment.lastTurn = turn;
+  }
+
+  /** Goes on in empty files: all turns so far are durable in the tables. */
+  startOver(): void {
+    for (const segment of this.#segments) {
+      segment.end = 0;
+      segment.lastTurn = 0;
+    }
+  }
+
+  /** The file in use has had its share: `swap` when the turns of the other one are durable in the tables. */
+  get isFull(): boolean {
+    return this.#current.end >= this.#segmentBytes;
+  }
+
+  /** The last turn of the file that is not in use. */
+  get otherLastTurn(): number {
+    return this.#other.lastTurn;
+  }
+
+  /** Goes on at the beginning of the other file. Its turns are lost. */
+  swap(): void {
+    this.#current = this.#other;
+    this.#current.end = 0;
+    this.#current.lastTurn = 0;
+  }
+
+  close(): void {
+    for (const { file } of this.#segments) closeSync(file);
+  }
+
+  get #other(): Segment {
+    return this.#current === this.#segments[0] ? this.#segments[1] : this.#segments[0];
+  }
+
+  #encode(turn: number, { rows, payloads }: TurnText): Buffer {
+    const most = headerBytes + 3 * (rows.length + payloads.length);
+    if (this.#buffer.length < most) this.#buffer = Buffer.allocUnsafe(most * 2);
+    const buffer = this.#buffer;
+    const rowBytes = buffer.write(rows, headerBytes);
+    const payloadBytes = buffer.write(payloads, headerBytes + rowBytes);
+    buffer.writeUInt32LE(magic, 0);
+    buffer.writeUInt32LE(this.#lineage, 4);
+    buffer.writeBigUInt64LE(BigInt(turn), 8);
+    buffer.writeUInt32LE(rowBytes, 16);
+    buffer.writeUInt32LE(payloadBytes, 20);
+    buffer.writeUInt32LE(0, 24);
+    const record = buffer.subarray(0, headerBytes + rowBytes + payloadBytes);
+    buffer.writeUInt32LE(crc32(record), 24);
+    return record;
+  }
+
+  /** Zeros ahead of the record, so that most fsyncs need not write the file's size. Without space for them it goes on without. */
+  #allocate(segment: Segment, bytes: number): void {
+    if (bytes <= segment.allocated) return;
+    const more = Buffer.alloc(Math.ceil((bytes - segment.allocated) / allocationBytes) * allocationBytes);
+    try {
+      writeWhole(segment.file, more, segment.allocated);
+      segment.allocated += more.length;
+    } catch (error) {
+      if (asLogError(error, "").failure !== "full") throw asLogError(error, "allocating space for the turn log");
+    }
+  }
+
+  /** The whole records from the beginning of a file, as long as each follows the one before. */
+  #read(segment: Segment, path: string): LoggedTurn[] {
+    const bytes = Buffer.alloc(segment.allocated);
+    readSync(segment.file, bytes, 0, bytes.length, 0);
+    const turns: LoggedTurn[] = [];
+    for (;;) {
+      const found = readRecord(bytes, segment.end);
+      if (found === null || (turns.length > 0 && found.turn !== segment.lastTurn + 1)) return turns;
+      if (found.lineage !== this.#lineage) throw foreign(path);
+      turns.push(found);
+      segment.end = found.end;
+      segment.lastTurn = found.turn;
+    }
+  }
+}
+
+interface FoundRecord extends LoggedTurn {
+  readonly lineage: number;
+  readonly end: number;
+}
+
+function readRecord(bytes: Buffer, start: number): FoundRecord | null {
+  if (start + headerBytes > bytes.length || bytes.readUInt32LE(start) !== magic) return null;
+  const rowsAt = start + headerBytes;
+  const payloadsAt = rowsAt + bytes.readUInt32LE(start + 16);
+  const end = payloadsAt + bytes.readUInt32LE(start + 20);
+  if (end > bytes.length) return null;
+  const record = Buffer.from(bytes.subarray(start, end));
+  const checksum = record.readUInt32LE(24);
+  record.writeUInt32LE(0, 24);
+  if (crc32(record) !== checksum) return null;
+  const text = { rows: bytes.toString("utf8", rowsAt, payloadsAt), payloads: bytes.toString("utf8", payloadsAt, end) };
+  return { lineage: bytes.readUInt32LE(start + 4), turn: Number(bytes.readBigUInt64LE(start + 8)), text, end };
+}
+
+/** The turns of both files in one line, without those that the tables have. */
+function joinRuns(runs: readonly (readonly LoggedTurn[])[], published: number, databasePath: string): LoggedTurn[] {
+  const joined = runs.toSorted((a, b) => (a[0]?.turn ?? 0) - (b[0]?.turn ?? 0)).flat();
+  const unpublished = joined.filter(({ turn }) => turn > published);
+  for (const [index, { turn }] of unpublished.entries()) {
+    if (turn === published + 1 + index) continue;
+    throw new TaskerError(
+      "database_unusable",
+      `turns ${published + 1 + index} to ${turn - 1} of ${databasePath} are missing in its turn log`,
+      { hint: "Restore the database and its two -turns files from the same backup." },
+    );
+  }
+  return unpublished;
+}
+
+function foreign(path: string): TaskerError {
+  return new TaskerError("database_unusable", `${path} is the turn log of another database`, {
+    hint: "Move it away if this database is complete without it; else restore both from the same backup.",
+  });
+}
+
+function writeWhole(file: number, bytes: Buffer, position: number): void {
+  for (let written = 0; written < bytes.length; ) {
+    written += writeSync(file, bytes, written, bytes.length - written, position + written);
+  }
+}
+
+function asLogError(error: unknown, doing: string): StoreError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const failure = code === "ENOSPC" || code === "EDQUOT" ? "full" : "io";
+  return new StoreError(failure, `${doing}: ${message}`, { cause: error });
+}
+
+/** The names of new files are durable. */
+function syncFolder(path: string): void {
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
