@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup toolchains demo test check bench bench-guard bench-peers simulate simulate-mutations fuzz dev clean
+.PHONY: help setup toolchains demo test check bench bench-guard bench-peers simulate simulate-mutations fuzz chaos dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,11 @@ fuzz: setup ## Send 1,000,000 hostile messages to codec and session machines; ME
 fuzz-http: setup ## Let schemathesis loose on the HTTP API of a real orchestrator; EXAMPLES=n requests for each operation and phase
 	$(NODE) tests/http-fuzz/run.ts
 
+chaos: toolchains ## Kill, stop, cut and corrupt real processes for MINUTES=n (3), and audit what is left; FAULT=n only one
+	$(NODE) chaos/run.ts
+
 dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples
 
 clean: ## Remove what was installed and made
-	rm -rf node_modules .tasker bench/results workers/python/.venv
+	rm -rf node_modules .tasker bench/results chaos/results workers/python/.venv

@@ -12,6 +12,7 @@ export default defineConfig({
       "simulation/*.test.ts",
       "bench/**/*.test.ts",
       "fuzz/*.test.ts",
+      "chaos/*.test.ts",
     ],
     pool: "forks",
     testTimeout: 60_000,

@@ -24,6 +24,7 @@ const allowed: Record<string, readonly string[]> = {
   bench: ["@tasker/*"],
   simulation: ["@tasker/*"],
   fuzz: ["@tasker/*"],
+  chaos: ["@tasker/*"],
   tests: ["@tasker/*"],
 };
 const alsoInTests = ["@tasker/testkit", "@tasker/store", "@tasker/json"];

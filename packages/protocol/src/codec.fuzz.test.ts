@@ -261,7 +261,11 @@ test("messages of sessions, both ways", () => {
     lease_ids: lists.leases,
     reason: fc.constantFrom("unknown_handler" as const, "malformed" as const, "draining" as const),
   });
-  const bye = fc.record({ type: fc.constant("bye" as const), ...fromSession });
+  const bye = fc.record({
+    type: fc.constant("bye" as const),
+    ...fromSession,
+    last_seq: fc.option(natural),
+  });
   fc.assert(
     fc.property(fc.oneof(hello, heartbeat, reject, bye), (message) => {
       const expected = message.type === "heartbeat" ? { ...message, refused: [] } : message;

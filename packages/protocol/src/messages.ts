@@ -189,6 +189,8 @@ export interface ByeMessage {
   readonly type: "bye";
   readonly protocol_version: "2.0";
   readonly session: string;
+  /** As in a heartbeat: what was sent after it never arrived, and never will. Null: not said. */
+  readonly last_seq: number | null;
 }
 export type WorkerMessage = HelloMessage | HeartbeatMessage | RejectMessage | ByeMessage;
 

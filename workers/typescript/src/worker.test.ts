@@ -449,7 +449,7 @@ describe("leaving", () => {
     gate.resolve("done");
     await stopped;
     await orchestrator.until(() => orchestrator.all("bye").length === 1, "a bye");
-    expect(orchestrator.heard.at(-1)).toEqual({ type: "bye", protocol_version: "2.0", session });
+    expect(orchestrator.heard.at(-1)).toEqual({ type: "bye", protocol_version: "2.0", session, last_seq: 2 });
     const [result] = await orchestrator.results([leases[0]!]);
     expect(result).toMatchObject({ output: '"done"' });
   });

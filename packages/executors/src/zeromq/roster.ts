@@ -180,7 +180,7 @@ export class Roster implements Executor, WireEvents {
         this.#sessions.reject(message);
         return;
       case "bye":
-        this.#sessions.bye(message.session);
+        this.#sessions.bye(message);
     }
   }
 

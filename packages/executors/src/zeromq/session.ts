@@ -109,6 +109,13 @@ export class Session {
     this.#unlisted.delete(leaseId);
   }
 
+  /** Releases and answers with the leases of batches that were sent after this one. */
+  takeLater(lastSeq: number): string[] {
+    const later = [...this.#leases].flatMap(([lease, seq]) => (seq > lastSeq ? [lease] : []));
+    for (const lease of later) this.release(lease);
+    return later;
+  }
+
   /**
    * Takes in what a heartbeat says and answers with what it shows to be gone, which is then released:
    * leases of batches sent before `overdueBefore` that did not arrive (`undelivered`), and leases that did arrive and

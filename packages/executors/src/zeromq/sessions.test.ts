@@ -217,6 +217,16 @@ describe("losing and finding again", () => {
     expect(roster.roster.population.sessions).toBe(0);
   });
 
+  test("a batch that crossed with the bye was never read: it goes elsewhere, what was read before is lost", () => {
+    const roster = joined();
+    const read = roster.dispatch(session, "b1");
+    const seq = (roster.takeSent()[0]!.message as { seq: number }).seq;
+    roster.heartbeat(session, { last_seq: seq, leases: [read.steps[0]!.leaseId] });
+    const crossed = roster.dispatch(session, "b2");
+    roster.bye(session, seq);
+    expect(kinds(roster)).toEqual([`rejected ${crossed.steps[0]!.leaseId} draining`, `lost ${session} bye`]);
+  });
+
   test("says something to each session at least once a second", () => {
     const roster = joined();
     roster.pass(3_000, () => roster.heartbeat(session));

@@ -9,6 +9,7 @@
  */
 import type { Batch, Executor, Log, SettledCheckpoint, WorkerEvents, WorkerInfo } from "@tasker/engine";
 import {
+  type ByeMessage,
   type Codec,
   codecs,
   type DecodedHeartbeat,
@@ -172,9 +173,13 @@ export class Sessions {
     if (session?.isSubscribed && session.hello === null) this.#speaker.refuse(session, "protocol_version", detail);
   }
 
-  bye(key: string): void {
+  /** Batches that crossed with it were never read: their steps go elsewhere, and no attempt is counted. */
+  bye({ session: key, last_seq }: ByeMessage): void {
     const session = this.#sessions.get(key);
-    if (session !== undefined && session.hello !== null) this.#lose(session, "bye");
+    if (session === undefined || session.hello === null) return;
+    const unread = last_seq === null ? [] : session.takeLater(last_seq);
+    if (unread.length > 0) this.#ports.events.leasesRejected(key, unread, "draining");
+    this.#lose(session, "bye");
   }
 
   /** A result shows that its sender lives. @returns whether such a session is joined */

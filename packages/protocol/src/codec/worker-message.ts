@@ -87,7 +87,12 @@ function readWorkerMessage(payload: Payload, limits: CodecLimits): DecodedWorker
     case "reject":
       return readReject(value, limits);
     case "bye":
-      return { type, protocol_version: "2.0", session: readName(value.session, "session", sessionRule) };
+      return {
+        type,
+        protocol_version: "2.0",
+        session: readName(value.session, "session", sessionRule),
+        last_seq: isAbsent(value.last_seq) ? null : readInteger(value.last_seq, "last_seq", 0, highestLastSeq),
+      };
     default:
       throw new ProtocolError("unknown_type", "type", 'one of "hello", "heartbeat", "reject", "bye"', describe(type));
   }

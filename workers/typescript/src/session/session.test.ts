@@ -402,7 +402,7 @@ describe("leaving", () => {
     session.leave(5_000);
     expect(events).toEqual([]);
     hear({ type: "result_ack", epoch: "e1", lease_ids: [lease!] });
-    expect(said.at(-1)).toEqual({ type: "bye", protocol_version: "2.0", session: session.name });
+    expect(said.at(-1)).toEqual({ type: "bye", protocol_version: "2.0", session: session.name, last_seq: 1 });
     expect(events).toEqual(["closed"]);
     expect(closedWith).toBe(2_000);
     expect(session.wakesAt).toBe(Number.POSITIVE_INFINITY);

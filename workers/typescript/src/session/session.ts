@@ -420,7 +420,7 @@ export class Session {
     if (this.#leaveAt === null || (this.#outbox.size > 0 && now < this.#leaveAt)) return false;
     if (this.#outbox.size > 0) this.#warn("results.unacknowledged", { leases: [...this.#outbox.leaseIds()] });
     if (this.#connection === "ready" || this.#connection === "hello") {
-      this.#send({ type: "bye", protocol_version: "2.0", session: this.#name });
+      this.#send({ type: "bye", protocol_version: "2.0", session: this.#name, last_seq: this.#lastSeq });
     }
     this.#close(lingerAfterByeMs);
     this.#ports.events.closed();

@@ -151,8 +151,9 @@ export class RecordedRoster {
     );
   }
 
-  bye(session: string): void {
-    this.#arrive(encodeWorkerMessage({ type: "bye", protocol_version: "2.0", session }));
+  /** @param lastSeq null: it does not say */
+  bye(session: string, lastSeq: number | null = null): void {
+    this.#arrive(encodeWorkerMessage({ type: "bye", protocol_version: "2.0", session, last_seq: lastSeq }));
   }
 
   results(session: string, batch: Batch): void {
