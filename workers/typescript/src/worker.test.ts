@@ -454,6 +454,17 @@ describe("leaving", () => {
     expect(result).toMatchObject({ output: '"done"' });
   });
 
+  test("a batch that is on its way from the sockets to the handlers is given back before the bye", async () => {
+    worker.handle("uncalled", () => "done");
+    const session = await connect();
+    const { leases } = orchestrator.sendBatch(session, [{ handler: "uncalled" }]);
+    standStill(200);
+    await worker.stop();
+    const reject = await orchestrator.until(() => orchestrator.all("reject")[0], "a reject");
+    expect(reject).toMatchObject({ reason: "draining", lease_ids: leases });
+    await orchestrator.until(() => orchestrator.all("bye").length === 1, "a bye");
+  });
+
   test("a drain that the orchestrator asks for is the same", async () => {
     const run = worker.run();
     const session = await orchestrator.session();
@@ -521,3 +532,8 @@ describe("wrong use is refused", () => {
     expect(() => new Worker({ ...orchestrator.endpoints }).start()).toThrow("no handlers");
   });
 });
+
+/** This thread stops, and with it all handlers; the sockets and their thread go on. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

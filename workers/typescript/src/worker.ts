@@ -165,11 +165,11 @@ class Run {
   async #drain(why: string): Promise<void> {
     const { log, drainMs, flushMs } = this.#settings;
     log.info("worker.stopping", { why, running: this.#runner.runningCount });
-    this.#thread.drain();
+    const drained = this.#thread.drain();
     this.#thread.giveBack(this.#runner.drain());
     const deadline = Promise.withResolvers<void>();
     const timer = setTimeout(deadline.resolve, drainMs);
-    await Promise.race([this.#runner.idle(), deadline.promise]);
+    await Promise.race([Promise.all([drained, this.#runner.idle()]), deadline.promise]);
     clearTimeout(timer);
     if (this.#runner.runningCount > 0) log.warn("worker.drain_ended", { still_running: this.#runner.runningCount });
     this.#runner.abandon("the worker leaves");

@@ -48,6 +48,8 @@ export type ToWorker =
     }
   | { readonly type: "drain_requested"; readonly reason: string }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string }
+  /** Everything that was not rejected has been handed over. */
+  | { readonly type: "drained" }
   | { readonly type: "closed" }
   | {
       readonly type: "log";

@@ -35,6 +35,7 @@ export class SessionThread {
   readonly #events: SessionThreadEvents;
   readonly #log: Logger;
   readonly #socketsClosed = new SharedArrayBuffer(4);
+  readonly #drained = Promise.withResolvers<void>();
   readonly #onExit = () => this.#closeAtExit();
   #closed = false;
   #error: Error | null = null;
@@ -74,9 +75,10 @@ export class SessionThread {
     this.#tell({ type: "overdue", count });
   }
 
-  /** From now on every batch is rejected. */
-  drain(): void {
+  /** From now on every batch is rejected. Resolves once all steps that came before have been handed to `run`. */
+  drain(): Promise<void> {
     this.#tell({ type: "drain" });
+    return this.#drained.promise;
   }
 
   /** These steps have not begun. */
@@ -123,6 +125,9 @@ export class SessionThread {
       case "log":
         this.#log[message.level](message.event, message.fields);
         break;
+      case "drained":
+        this.#drained.resolve();
+        break;
       case "closed":
         this.#closed = true;
         break;
@@ -131,6 +136,7 @@ export class SessionThread {
 
   #ended(): void {
     process.off("exit", this.#onExit);
+    this.#drained.resolve();
     const error = this.#closed ? null : (this.#error ?? new Error("the session thread ended by itself"));
     this.#events.ended(error);
   }

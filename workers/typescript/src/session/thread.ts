@@ -120,6 +120,8 @@ function hear(message: ToSession): void {
       break;
     case "drain":
       for (const session of sessions) session.drain();
+      handOver();
+      tell({ type: "drained" });
       break;
     case "give_back":
       sessions[message.origin]!.giveBack(message.leaseIds);
