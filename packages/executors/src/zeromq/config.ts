@@ -16,6 +16,8 @@ export interface ZeromqLimits {
   readonly maxSubscriptionBytes: number;
   /** Subscriptions answered in one second; the rest get nothing. */
   readonly maxSubscriptionsPerSecond: number;
+  /** Subscriptions of all peers together; beyond it everybody is cut off and connects again. */
+  readonly maxSubscriptions: number;
   /** Lines logged about bad frames and refused subscriptions in ten seconds; the rest are counted. */
   readonly maxComplaintsLogged: number;
 }
@@ -60,6 +62,7 @@ export const defaultZeromqLimits: ZeromqLimits = {
   maxPlainSlots: 256,
   maxSubscriptionBytes: 300,
   maxSubscriptionsPerSecond: 1_000,
+  maxSubscriptions: 10_000,
   maxComplaintsLogged: 10,
 };
 

@@ -11,6 +11,8 @@ export class ZeromqCounters {
   batchesToLostWorkers = 0;
   /** Subscriptions that got nothing: unknown topic, too long, too many. */
   subscriptionsRefused = 0;
+  /** Times that everybody was cut off because of too many of them. */
+  subscriptionFloods = 0;
   /** Hellos of sessions that would not hear the answer; each is asked again once it subscribes. */
   hellosUnheard = 0;
   sessionsJoined = 0;

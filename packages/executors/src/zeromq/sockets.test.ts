@@ -302,6 +302,29 @@ describe("receiving", () => {
   });
 });
 
+describe("fault 37: too many subscriptions", () => {
+  test("at the limit nothing happens; one beyond it cuts everybody off, and workers connect again by themselves", async () => {
+    const limits = { ...defaultZeromqConfig.limits, maxSubscriptions: 4 };
+    const { sockets, notices, steps, results } = await open("ipc", { limits });
+    const worker = scripted(steps, results, "@w1-00000001 ");
+    // The internal probe has asked for nothing yet: one of the worker's, three more.
+    const flood = scripted(steps, results, "@f1 ", "@f2 ", "@f3 ");
+    await notices.count(4, "subscriptions");
+    sockets.send("@w1-00000001 before", neverRefused);
+    await worker.frames.count(1, "frame");
+    expect(notices.all.every(({ joined }) => joined)).toBe(true);
+
+    const tooMany = scripted(steps, results, "@f4 ");
+    await notices.until((all) => all.filter(({ joined }) => !joined).length >= 4, "everybody to be cut off");
+    for (const peer of [flood, tooMany]) peer.close();
+    while (worker.frames.all.length < 2) {
+      sockets.send("@w1-00000001 after", () => {});
+      await nextTurn();
+    }
+    expect(statSync(steps.slice("ipc://".length)).mode & 0o777).toBe(0o600);
+  });
+});
+
 describe("ipc endpoints", () => {
   test("are files that only this user may use, in a folder that is made", async () => {
     const path = join(folder.path, "made", `steps${opened}`);

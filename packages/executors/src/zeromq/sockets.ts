@@ -1,6 +1,6 @@
 /**
  * The real `Wire`: an XPUB that publishes batches and a SUB that takes results, over ipc, tcp or inproc. One loop per
- * socket takes at most 256 frames and then lets everything else run; between the frames of a burst no timer and no
+ * socket takes at most 256 frames, or a megabyte, and then lets everything else run; between the frames of a burst no timer and no
  * turn of the engine runs. Sends never wait.
  */
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
@@ -15,8 +15,13 @@ import { SharedTopicProbe } from "./shared-topic-probe.ts";
 import type { Wire, WireEvents } from "./wire.ts";
 
 const burstLimit = 256;
+/** A burst of large frames ends earlier: a megabyte takes some milliseconds to decode. */
+const burstBytes = 1024 * 1024;
 /** libzmq cuts the connection of a peer that sends a longer subscription. An unbounded one costs memory: 50 MB sent made 2.2 GB. */
 const maxSubscriptionMessageBytes = 1024;
+
+/** After a flood the next one may go on for so long: workers have some time to work. */
+const reopenPauseMs = 300;
 
 /** How long it rests before it asks again whether it may read on. */
 const congestedMs = 2;
@@ -67,24 +72,24 @@ export interface SocketPorts {
 
 export class Sockets implements Wire {
   readonly #ports: SocketPorts;
-  readonly #publisher: StepsPublisher;
+  #publisher: StepsPublisher;
   readonly #subscriber: Subscriber;
-  readonly #probe: SharedTopicProbe;
+  #probe: SharedTopicProbe;
   readonly #locks: EndpointLock[] = [];
   #endpoints: { steps: string[]; results: string[] } = { steps: [], results: [] };
+  /** What has been granted, and to how many connections. */
+  #granted = new Map<string, number>();
+  /** Subscriptions of all peers that have not ended, granted or not: libzmq keeps every one of them. */
+  #subscriptions = 0;
+  #reopening = false;
+  #reopenedAt = Number.NEGATIVE_INFINITY;
+  #incarnation = 0;
+  #closed = false;
 
   private constructor(ports: SocketPorts) {
     const { config } = ports;
     this.#ports = ports;
-    this.#publisher = new StepsPublisher({
-      manual: true,
-      noDrop: true,
-      sendTimeout: 0,
-      sendHighWaterMark: config.stepQueueHwm,
-      maxMessageSize: maxSubscriptionMessageBytes,
-      linger: 0,
-      ...vanishedPeers,
-    });
+    this.#publisher = openPublisher(config);
     this.#subscriber = new Subscriber({
       receiveHighWaterMark: config.resultQueueHwm,
       maxMessageSize: config.limits.maxMessageBytes,
@@ -126,19 +131,24 @@ export class Sockets implements Wire {
   /** Starts both loops. */
   listen(events: WireEvents): void {
     const { isCongested = () => false } = this.#ports;
-    void this.#drain(
-      this.#publisher,
-      () => false,
-      (notice) => this.#takeSubscription(notice, events),
-    );
+    this.#listenForSubscriptions(events);
     void this.#drain(this.#subscriber, isCongested, (frame) => {
       this.#ports.counters.framesIn++;
       events.frameArrived(frame);
     });
   }
 
+  #listenForSubscriptions(events: WireEvents): void {
+    const never = () => false;
+    void this.#drain(this.#publisher, never, (notice) => this.#takeSubscription(notice, events));
+  }
+
   send(frame: Frame, refused: () => void): void {
-    if (this.#publisher.closed) return;
+    if (this.#closed) return;
+    if (this.#reopening) {
+      queueMicrotask(refused);
+      return;
+    }
     this.#ports.counters.framesOut++;
     // With a send timeout of 0 the outcome is known when this returns; the promise tells it a microtask later.
     this.#publisher.send(frame).catch(() => {
@@ -148,7 +158,8 @@ export class Sockets implements Wire {
 
   /** @param lingerMs how long what was sent may still take to leave this process */
   close(lingerMs: number): void {
-    if (this.#publisher.closed) return;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#publisher.linger = lingerMs;
     this.#probe.close();
     this.#publisher.close();
@@ -177,39 +188,110 @@ export class Sockets implements Wire {
     isCongested: () => boolean,
     take: (frame: Buffer) => void,
   ): Promise<void> {
-    while (!socket.closed) {
-      while (isCongested() && !socket.closed) await pause(congestedMs);
+    while (this.#isInUse(socket)) {
+      while (isCongested() && this.#isInUse(socket)) await pause(congestedMs);
       try {
-        for (let taken = 0; taken === 0 || (taken < burstLimit && socket.readable && !isCongested()); taken++) {
+        let bytes = 0;
+        for (let taken = 0; taken === 0 || (taken < burstLimit && bytes < burstBytes && socket.readable); taken++) {
+          if (taken > 0 && isCongested()) break;
           const [frame, ...more] = await socket.receive();
           if (socket.closed) return;
+          bytes += frame?.length ?? 0;
           if (frame !== undefined && more.length === 0) take(frame);
         }
       } catch (error) {
-        if (socket.closed) return;
+        if (!this.#isInUse(socket)) return;
         this.#ports.log.error("frame.failed", { error: (error as Error).message, stack: (error as Error).stack });
       }
       await nextTurn();
     }
   }
 
+  #isInUse(socket: XPublisher | Subscriber): boolean {
+    return !socket.closed && (socket === this.#subscriber || socket === this.#publisher);
+  }
+
   #takeSubscription(notice: Buffer, events: WireEvents): void {
     const topic = notice.toString("utf8", 1);
     const joins = notice[0] === 1;
+    this.#subscriptions += joins ? 1 : -1;
+    if (joins && this.#subscriptions > this.#ports.config.limits.maxSubscriptions) this.#endFlood(events);
     if (this.#probe.isQuestion(topic)) {
-      if (joins) for (const prefix of this.#probe.answer()) events.subscriptionLeft(prefix);
+      if (joins) for (const prefix of this.#probe.answer()) this.#left(prefix, events);
     } else if (joins) {
       events.subscriptionJoined(topic, (prefix) => {
         this.#publisher.grant(prefix);
+        this.#granted.set(prefix, (this.#granted.get(prefix) ?? 0) + 1);
         if (prefix !== topic) this.#probe.granted(topic, prefix);
       });
     } else if (this.#probe.isShared(topic)) {
       this.#probe.ask(topic);
     } else {
       this.#publisher.withdraw(topic);
-      events.subscriptionLeft(topic);
+      this.#left(topic, events);
     }
   }
+
+  #left(prefix: string, events: WireEvents): void {
+    const count = this.#granted.get(prefix) ?? 0;
+    if (count > 1) this.#granted.set(prefix, count - 1);
+    else this.#granted.delete(prefix);
+    events.subscriptionLeft(prefix);
+  }
+
+  /**
+   * libzmq keeps each subscription for as long as its peer is connected, a kilobyte and more of memory for each, and has no
+   * way to cut one peer. So all are cut: the socket is opened anew, which frees what they sent. Workers connect again at once.
+   */
+  #endFlood(events: WireEvents): void {
+    const { log, counters } = this.#ports;
+    if (this.#reopening || performance.now() - this.#reopenedAt < reopenPauseMs) return;
+    this.#reopening = true;
+    counters.subscriptionFloods++;
+    log.warn("peers.subscription_flood", {
+      subscriptions: this.#subscriptions,
+      endpoints: this.#endpoints.steps,
+      consequence: "all workers were cut off and connect again",
+    });
+    this.#reopen(events)
+      .catch((error: Error) => log.error("endpoint.lost", { endpoints: this.#endpoints.steps, error: error.message }))
+      .finally(() => {
+        this.#reopening = false;
+        this.#reopenedAt = performance.now();
+      });
+  }
+
+  async #reopen(events: WireEvents): Promise<void> {
+    const { config, secret } = this.#ports;
+    const { steps } = this.#endpoints;
+    const granted = [...this.#granted].flatMap(([prefix, count]) => Array<string>(count).fill(prefix));
+    this.#granted = new Map();
+    this.#subscriptions = 0;
+    const flooded = this.#publisher;
+    this.#publisher = openPublisher(config);
+    this.#probe.close();
+    this.#probe = new SharedTopicProbe(this.#publisher, `${secret}-${++this.#incarnation}`);
+    for (const endpoint of steps) await flooded.unbind(endpoint);
+    flooded.close();
+    for (const prefix of granted) events.subscriptionLeft(prefix);
+    for (const endpoint of steps) if (!this.#closed) await this.#publisher.bind(endpoint);
+    if (this.#closed) return;
+    for (const lock of this.#locks) lock.restrictSocket();
+    await this.#probe.open();
+    this.#listenForSubscriptions(events);
+  }
+}
+
+function openPublisher(config: ZeromqConfig): StepsPublisher {
+  return new StepsPublisher({
+    manual: true,
+    noDrop: true,
+    sendTimeout: 0,
+    sendHighWaterMark: config.stepQueueHwm,
+    maxMessageSize: maxSubscriptionMessageBytes,
+    linger: 0,
+    ...vanishedPeers,
+  });
 }
 
 function bindFailed(text: string, setting: string, error: NodeJS.ErrnoException): Error {
