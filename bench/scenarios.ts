@@ -26,6 +26,8 @@ export interface Scenario {
   readonly slots: number;
   /** Steps in one message at most. */
   readonly batchSize: number;
+  /** What each step is given: the outputs of its dependencies, or of all its ancestors (the template's default). */
+  readonly previousResults: "direct" | "all";
   /** Tasks that have finished before, and lie in the store. */
   readonly finishedTasks: number;
   /** Active tasks beside those of the load; nobody serves their handler. */
@@ -38,6 +40,7 @@ const basis: Omit<Scenario, "name" | "shape" | "load"> = {
   workers: 1,
   slots: 1_000,
   batchSize: 10,
+  previousResults: "direct",
   finishedTasks: 0,
   bystanders: 0,
 };
@@ -90,8 +93,11 @@ const steady = closed(2_000, 500);
 export interface Scale {
   readonly name: string;
   readonly points: readonly { readonly label: string; readonly scenario: Scenario }[];
-  /** `flat`: cost per step at most 1.2x the first point's. `linear`: throughput per slot at least 0.9x the first point's. */
-  readonly expects: "flat" | "linear";
+  /**
+   * `flat`: cost per step at most 1.2x the first point's. `linear`: throughput per slot at least 0.9x the first point's.
+   * Null: nothing, it shows what a setting changes.
+   */
+  readonly expects: "flat" | "linear" | null;
 }
 
 function scale(
@@ -102,26 +108,26 @@ function scale(
   unit: string,
 ): Scale {
   const points = values.map((value) => ({ label: `${value.toLocaleString("en")} ${unit}`, scenario: at(value) }));
-  return { name: `scaling-${name}`, expects, points };
+  return { name, expects, points };
 }
 
-export const scales: readonly Scale[] = [
+const scalingSet: readonly Scale[] = [
   scale(
-    "finished",
+    "scaling-finished",
     "flat",
     [1_000, 100_000, 1_000_000],
     (finishedTasks) => scenario("scaling-finished", chainOf10, steady, { finishedTasks }),
     "finished tasks",
   ),
   scale(
-    "active",
+    "scaling-active",
     "flat",
     [10, 1_000, 100_000],
     (bystanders) => scenario("scaling-active", chainOf10, steady, { bystanders }),
     "active tasks that wait",
   ),
   scale(
-    "moving",
+    "scaling-moving",
     "flat",
     [1_000, 10_000, 100_000],
     (concurrency) => scenario("scaling-moving", { kind: "chain", steps: 3 }, closed(100_000, concurrency)),
@@ -142,14 +148,14 @@ export const scales: readonly Scale[] = [
     ],
   },
   scale(
-    "slots",
+    "scaling-slots",
     "linear",
     [10, 20, 50, 100],
     (slots) => scenario("scaling-slots", single, closed(slots * 200, slots * 4), { slots, handlerMs: 10 }),
     "slots of one worker",
   ),
   scale(
-    "workers",
+    "scaling-workers",
     "linear",
     [1, 2, 4],
     (workers) =>
@@ -161,6 +167,47 @@ export const scales: readonly Scale[] = [
     "workers with 25 slots",
   ),
 ];
+
+/** For docs/guides/tuning.md: one setting at a time. */
+const tuningSet: readonly Scale[] = [
+  scale("tuning-batch-size", null, [1, 2, 5, 10, 20, 50, 100], (batchSize) => tuned({ batchSize }), "steps in a batch"),
+  scale(
+    "tuning-concurrency",
+    null,
+    [1, 10, 50, 100, 1_000],
+    (slots) => tuned({ slots }),
+    "steps at once in the worker",
+  ),
+  scale("tuning-workers", null, [1, 2, 3], (workers) => tuned({ workers }), "worker processes, steps that do nothing"),
+  scale(
+    "tuning-in-flight",
+    null,
+    [1, 10, 100, 1_000],
+    (tasks) => scenario("tuning", chainOf10, closed(Math.min(6_000, tasks * 200), tasks)),
+    "tasks at once",
+  ),
+  {
+    name: "tuning-previous-results",
+    expects: null,
+    points: [
+      { label: "previous_results: direct", scenario: tuned({}) },
+      { label: "previous_results of all ancestors", scenario: tuned({ previousResults: "all" }) },
+    ],
+  },
+  scale(
+    "tuning-payload",
+    null,
+    [100, 1_000, 10_000],
+    (payloadBytes) => tuned({ payloadBytes }),
+    "bytes of context and output",
+  ),
+];
+
+function tuned(setting: Partial<typeof basis>): Scenario {
+  return scenario("tuning", chainOf10, closed(3_000, 300), setting);
+}
+
+export const scales: readonly Scale[] = [...scalingSet, ...tuningSet];
 
 /** JSON text of an object with about this many bytes. */
 export function payload(bytes: number): string {

@@ -143,7 +143,11 @@ function save(): void {
 
 function writeDocs(): void {
   const head = `${new Date().toISOString().slice(0, 10)}, ${machineLine(thisMachine())}, the median of ${rounds} rounds in turns.`;
-  replaceBlock("peers", `${head}\n\n${markdown(heads, rows)}\n\n${ratios.map((line) => `- ${line}`).join("\n")}`);
+  replaceBlock(
+    "benchmarks.md",
+    "peers",
+    `${head}\n\n${markdown(heads, rows)}\n\n${ratios.map((line) => `- ${line}`).join("\n")}`,
+  );
 }
 
 function whole(value: number): string {

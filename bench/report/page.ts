@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { latencyChart, scaleChart, throughputChart } from "./charts.ts";
-import { machineLine, type Report } from "./report.ts";
+import { machineLine, type Report, type ScaleRow } from "./report.ts";
 import {
   expectation,
   legend,
@@ -21,30 +21,38 @@ export function writePage(report: Report): void {
   if (report.rows.length > 0) {
     drawChart("throughput.svg", throughputChart(report.rows));
     drawChart("latency.svg", latencyChart(report.rows));
-    replaceBlock(
-      "bench",
-      `${where(report)}\n\n${markdown(rowHeads, report.rows.flatMap(rowCells))}\n\n${legend.join(" ")}`,
-    );
+    const table = markdown(rowHeads, report.rows.flatMap(rowCells));
+    replaceBlock("benchmarks.md", "bench", `${where(report)}\n\n${table}\n\n${legend.join(" ")}`);
   }
-  if (report.scaleRows.length > 0) {
-    drawChart("scaling.svg", scaleChart(report.scaleRows));
-    const tables = report.scaleRows.map(
-      (row) => `**${row.scale.name}**: ${expectation(row.scale)}\n\n${markdown(scaleHeads, scaleCells(row))}`,
-    );
-    const backlog = `**scaling-pending**: memory below 512 MB, start-up within 10 s\n\n${markdown(pendingHeads, pendingCells(report.pending))}`;
-    replaceBlock("scaling", `${where(report)}\n\n${[...tables, backlog].join("\n\n")}`);
+  const scaling = report.scaleRows.filter(({ scale }) => scale.expects !== null);
+  if (scaling.length > 0) {
+    drawChart("scaling.svg", scaleChart(scaling));
+    const backlog = markdown(pendingHeads, pendingCells(report.pending));
+    const tables = [
+      ...scaling.map(scaleTable),
+      `**scaling-pending**: memory below 512 MB, start-up within 10 s\n\n${backlog}`,
+    ];
+    replaceBlock("benchmarks.md", "scaling", `${where(report)}\n\n${tables.join("\n\n")}`);
+  }
+  for (const row of report.scaleRows) {
+    if (row.scale.expects === null)
+      replaceBlock("guides/tuning.md", row.scale.name, `${scaleTable(row)}\n\n${where(report)}`);
   }
 }
 
-/** Puts `text` between `<!-- name:begin -->` and `<!-- name:end -->`. */
-export function replaceBlock(name: string, text: string): void {
-  const file = join(docs, "benchmarks.md");
-  const page = readFileSync(file, "utf8");
+function scaleTable(row: ScaleRow): string {
+  return `**${row.scale.name}**: ${expectation(row.scale)}\n\n${markdown(scaleHeads, scaleCells(row))}`;
+}
+
+/** Puts `text` between `<!-- name:begin -->` and `<!-- name:end -->` of a page. */
+export function replaceBlock(page: string, name: string, text: string): void {
+  const file = join(docs, page);
+  const before = readFileSync(file, "utf8");
   const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
-  const from = page.indexOf(begin);
-  const to = page.indexOf(end);
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
   if (from < 0 || to < from) throw new Error(`${file} has no ${begin} ... ${end}`);
-  writeFileSync(file, `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`);
+  writeFileSync(file, `${before.slice(0, from + begin.length)}\n${text}\n${before.slice(to)}`);
 }
 
 export function markdown(heads: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -56,8 +56,17 @@ function cells(m: Measurement): string[] {
   ];
 }
 
-export const scaleHeads = ["scale", "steps/s", "CPU us/step", "bytes/step", "peak MB", "x the first"] as const;
-const scaleWidths = [46, 8, 11, 10, 7, 11];
+export const scaleHeads = [
+  "",
+  "steps/s",
+  "p50 ms",
+  "p99 ms",
+  "CPU us/step",
+  "bytes/step",
+  "peak MB",
+  "x the first",
+] as const;
+const scaleWidths = [46, 8, 8, 8, 11, 10, 7, 11];
 
 export function printScale(row: ScaleRow): void {
   console.log(`\n${row.scale.name}: ${expectation(row.scale)}`);
@@ -66,7 +75,8 @@ export function printScale(row: ScaleRow): void {
 }
 
 export function expectation({ expects }: Scale): string {
-  return expects === "flat" ? "cost per step, at most 1.2x the first" : "throughput per slot, at least 0.9x the first";
+  if (expects === "flat") return "cost per step, at most 1.2x the first";
+  return expects === "linear" ? "throughput per slot, at least 0.9x the first" : "throughput, relative to the first";
 }
 
 /** One row a point, each figure the median of its rounds. The comparison is made round by round. */
@@ -77,6 +87,8 @@ export function scaleCells({ scale, measured }: ScaleRow): string[][] {
     return [
       label,
       whole(of(stepsPerSecond)),
+      ms(of(({ taskMs }) => taskMs.p50)),
+      ms(of(({ taskMs }) => taskMs.p99)),
       of(cpuMicrosPerStep).toFixed(1),
       whole(of(({ orchestrator }) => orchestrator.bytesWrittenPerStep ?? Number.NaN)),
       megabytes(of(({ orchestrator }) => orchestrator.peakRssBytes)),
@@ -86,7 +98,10 @@ export function scaleCells({ scale, measured }: ScaleRow): string[][] {
 }
 
 function scaleRatio(scale: Scale, measured: ScaleRow["measured"], index: number): number {
-  const slots = (point: number) => scale.points[point]!.scenario.slots * scale.points[point]!.scenario.workers;
+  const slots = (point: number) => {
+    const { scenario } = scale.points[point]!;
+    return scale.expects === "linear" ? scenario.slots * scenario.workers : 1;
+  };
   return median(
     measured[index]!.map((m, round) => {
       const first = measured[0]![round]!;

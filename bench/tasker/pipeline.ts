@@ -48,6 +48,8 @@ export async function openTasker(scenario: Scenario, { folder, store: storeName 
   });
 }
 
+const tasksPerCall = 1_000;
+
 class TaskerUnderTest implements System {
   readonly #engine: Engine;
   readonly #workers: readonly ChildProcess[];
@@ -70,7 +72,12 @@ class TaskerUnderTest implements System {
     return this.#engine.metrics.commits;
   }
 
+  /** At most as many in one call as clients may submit. */
   start(count: number, ended: () => void): void {
+    for (let left = count; left > 0; left -= tasksPerCall) this.#startSome(Math.min(left, tasksPerCall), ended);
+  }
+
+  #startSome(count: number, ended: () => void): void {
     void this.#engine.submit(new Array<SubmitTask>(count).fill(this.#request)).then((outcomes) => {
       for (const outcome of outcomes) {
         if (!outcome.ok) throw outcome.error;
@@ -118,8 +125,8 @@ async function submitBystanders(engine: Engine, scenario: Scenario): Promise<voi
   if (scenario.bystanders === 0) return;
   await engine.applyTemplate(bystanderTemplate(), "");
   const request = requestOf("bystander", scenario);
-  for (let left = scenario.bystanders; left > 0; left -= 1_000)
-    await engine.submit(new Array<SubmitTask>(Math.min(left, 1_000)).fill(request));
+  for (let left = scenario.bystanders; left > 0; left -= tasksPerCall)
+    await engine.submit(new Array<SubmitTask>(Math.min(left, tasksPerCall)).fill(request));
 }
 
 function forkWorkers(scenario: Scenario, steps: string, results: string): ChildProcess[] {

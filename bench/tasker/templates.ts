@@ -4,12 +4,12 @@ import { loadTemplate } from "@tasker/templates";
 import { graphOf } from "../graph.ts";
 import type { Scenario } from "../scenarios.ts";
 
-export function benchTemplate({ shape }: Scenario): Template {
+export function benchTemplate({ shape, previousResults }: Scenario): Template {
   const steps = graphOf(shape).map((dependencies, index) => ({
     name: `step_${index}`,
     handler: "noop",
     depends_on: dependencies.map((other) => `step_${other}`),
-    previous_results: "direct",
+    previous_results: previousResults,
   }));
   return load("bench", steps);
 }
