@@ -57,7 +57,7 @@ function takeContext(cursor: RawCursor): string | null {
     return context;
   }
   while (cursor.nextMember()) {
-    if (cursor.keyIs("context")) context = cursor.take();
+    if (cursor.keyIs("context")) context = cursor.takeOwn();
     else cursor.skip();
   }
   return context;

@@ -10,6 +10,9 @@ export interface RawSlice {
   readonly end: number;
 }
 
+/** Up to this size of the whole text a copy is not worth its time. */
+const sharedChars = 64 * 1024;
+
 const quote = 0x22;
 const comma = 0x2c;
 const backslash = 0x5c;
@@ -113,6 +116,15 @@ export class RawCursor {
     const start = this.#at;
     this.#at = endOfValue(this.#text, start);
     return this.#text.slice(start, this.#at);
+  }
+
+  /**
+   * As `take`, but of a long text the value is copied out: a slice would keep all of it in memory for as long as the value
+   * itself is kept.
+   */
+  takeOwn(): string {
+    const value = this.take();
+    return this.#text.length > sharedChars ? Buffer.from(value).toString() : value;
   }
 
   #enter(opening: number): boolean {

@@ -12,6 +12,8 @@ import {
   encodeControl,
   encodePlainBatch,
   encodeResults,
+  encodeWorkerMessage,
+  type HeartbeatMessage,
   type OutgoingBatch,
   type OutgoingStep,
   ProtocolError,
@@ -141,6 +143,28 @@ describe("results", () => {
     const frame = `results ${JSON.stringify({ batch_id: "b_1", results: codes })}`;
     const { results } = decodeResults(bytes(frame));
     expect(results.map((item) => item.error_code)).toEqual(["timeout", null, null, null]);
+  });
+
+  test("a progress of a long message does not keep the message in memory", () => {
+    const long = JSON.stringify("x".repeat(60_000));
+    const progress = Array.from({ length: 16 }, (_, i) => ({
+      lease_id: `b_1.${i}`,
+      progress: i === 0 ? '{"percent_done":1}' : long,
+    }));
+    const beat = {
+      type: "heartbeat",
+      protocol_version: "2.0",
+      session: "w1-0a1b2c3d",
+      epoch: "e1",
+      last_seq: 0,
+    } as const;
+    const message = { ...beat, leases: [], capacity: 1, progress, checkpoints: [] };
+    const frame = bytes(encodeWorkerMessage(message));
+    const kept: string[] = [];
+    for (let i = 0; i < 200; i++) kept.push((decodeWorkerMessage(frame) as HeartbeatMessage).progress[0]!.progress);
+    expect(new Set(kept)).toEqual(new Set(['{"percent_done":1}']));
+    collectGarbage();
+    expect(process.memoryUsage().heapUsed).toBeLessThan(150e6);
   });
 
   test("an output of a long message does not keep the message in memory", () => {

@@ -47,9 +47,6 @@ const handlerVersionChars = 255;
 const payloadMembers = ["output", "error"] as const;
 /** The message, its list, the item. */
 const levelsAround = 3;
-/** Above this size a payload is copied out, so that a short output does not keep a long message in memory. */
-const sharedTextChars = 64 * 1024;
-
 /**
  * Reads a frame on `results`, of protocol 1.0 or 2.0.
  *
@@ -146,27 +143,23 @@ function cutPayloads(text: string): CutPayloads[] {
       continue;
     }
     payloads = [];
-    while (cursor.nextElement()) payloads.push(cutItem(cursor, text.length > sharedTextChars));
+    while (cursor.nextElement()) payloads.push(cutItem(cursor));
   }
   return payloads;
 }
 
-function cutItem(cursor: RawCursor, copy: boolean): CutPayloads {
+function cutItem(cursor: RawCursor): CutPayloads {
   const payloads = { output: "null", error: "null" };
   if (!cursor.enterObject()) {
     cursor.skip();
     return payloads;
   }
   while (cursor.nextMember()) {
-    if (cursor.keyIs("output")) payloads.output = copy ? copyOf(cursor.take()) : cursor.take();
-    else if (cursor.keyIs("error")) payloads.error = copy ? copyOf(cursor.take()) : cursor.take();
+    if (cursor.keyIs("output")) payloads.output = cursor.takeOwn();
+    else if (cursor.keyIs("error")) payloads.error = cursor.takeOwn();
     else cursor.skip();
   }
   return payloads;
-}
-
-function copyOf(text: string): string {
-  return Buffer.from(text).toString();
 }
 
 /** A frame on `results`. `output` and `error` of each item are joined in as they are: they must be JSON text. */

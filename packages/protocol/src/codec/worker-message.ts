@@ -214,7 +214,7 @@ function cutPayload(cursor: RawCursor, member: string): RawJson {
     return payload;
   }
   while (cursor.nextMember()) {
-    if (cursor.keyIs(member)) payload = cursor.take();
+    if (cursor.keyIs(member)) payload = cursor.takeOwn();
     else cursor.skip();
   }
   return payload;
