@@ -15,6 +15,10 @@ const stamp = join(environment, "made-from");
 const candidates = ["python3", "/usr/bin/python3"];
 const canMakeEnvironments = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
+const config = join(root, folder, "pyproject.toml");
+const cache = join(environment, "cache");
+const ruff = ["--config", config, "--cache-dir", cache];
+
 /** What is checked, tested and formatted: the SDK, and what is written with it. */
 const sources = [folder, "examples/order-fulfillment/python"];
 
@@ -37,12 +41,14 @@ export const python: Language = {
   },
   check() {
     return (
-      run(".", interpreter, ["-m", "ruff", "check", ...present(sources)]) &&
-      run(".", interpreter, ["-m", "ruff", "format", "--check", ...present(sources)]) &&
-      present(sources).every((part) => run(part, interpreter, ["-m", "mypy", "."]))
+      run(".", interpreter, ["-m", "ruff", "check", ...ruff, ...sources]) &&
+      run(".", interpreter, ["-m", "ruff", "format", "--check", ...ruff, ...sources]) &&
+      sources.every((part) =>
+        run(part, interpreter, ["-m", "mypy", "--config-file", config, "--cache-dir", cache, "."]),
+      )
     );
   },
-  test: () => present(sources).map(pytest).reduce(sum),
+  test: () => sources.map(pytest).reduce(sum),
   command: (program) => ({ command: interpreter, args: [join(root, `${program}.py`)] }),
 };
 
@@ -61,14 +67,20 @@ function fingerprint(): string {
   return hash.digest("hex");
 }
 
-function present(folders: readonly string[]): string[] {
-  return folders.filter((part) => existsSync(join(root, part)));
-}
-
 function pytest(part: string): Counts {
   const reports = mkdtempSync(join(tmpdir(), "tasker-pytest-"));
   const file = join(reports, "report.xml");
-  const endedWell = run(part, interpreter, ["-m", "pytest", "--quiet", `--junit-xml=${file}`]);
+  const endedWell = run(part, interpreter, [
+    "-m",
+    "pytest",
+    "--quiet",
+    "-c",
+    config,
+    "--rootdir",
+    ".",
+    `--junit-xml=${file}`,
+    ".",
+  ]);
   const suite = existsSync(file) ? (/<testsuite [^>]*>/.exec(readFileSync(file, "utf8"))?.[0] ?? "") : "";
   rmSync(reports, { recursive: true, force: true });
   const number = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
