@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly protocol: Protocol;
   /** Only cases of these names, or topics (`drain`); empty: all. */
   readonly names: readonly string[];
+  /** Stages at once; by default as many as this machine carries. */
+  readonly lanes?: number;
   /** Ends everything that was started; what has not been run is not reported. */
   readonly signal: AbortSignal;
   /** Called when a case is over. */
@@ -51,7 +53,7 @@ export async function runConformance(options: RunOptions): Promise<Report> {
   ];
   // The shared ones last longest.
   units.reverse();
-  const lanes = Math.max(4, availableParallelism() * stagesPerProcessor);
+  const lanes = options.lanes ?? Math.max(4, availableParallelism() * stagesPerProcessor);
   let next = 0;
   await Promise.all(
     Array.from({ length: lanes }, async () => {

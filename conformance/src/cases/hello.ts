@@ -46,8 +46,8 @@ export const helloCases: readonly Case[] = [
     alone: true,
     startsWorker: true,
     async run(stage) {
-      await stage.startWorker();
-      const { hello } = await stage.hello("a hello");
+      stage.launch();
+      const { hello } = await stage.hello("a hello", undefined, { ms: 30_000 });
       const topics = stage.proxy.recording.notices
         .filter(({ kind, socket }) => kind === "subscribed" && socket === "steps")
         .map(({ topic }) => topic);
