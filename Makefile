@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup toolchains demo test check bench bench-guard bench-peers simulate simulate-mutations fuzz chaos dev clean
+.PHONY: help setup toolchains demo test check conformance bench bench-guard bench-peers simulate simulate-mutations fuzz chaos dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: toolchains ## Run every test there is; SUITE=python only one language's
 
 check: toolchains ## Types, lint, format, import directions, unused code
 	$(NODE) scripts/run-checks.ts
+
+conformance: toolchains ## Run the conformance kit against every worker, right and wrong; WORKER=python only one, WORKER=wrong the wrong ones
+	$(NODE) scripts/run-conformance.ts $(WORKER)
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
 	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STORE),--store $(STORE)) $(if $(DOCS),--docs)
