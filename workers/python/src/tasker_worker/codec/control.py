@@ -25,6 +25,8 @@ from .protocol_error import ProtocolError
 
 CODECS = ("json", "msgpack")
 MAX_HEARTBEAT_MS = 60_000
+# They are said before both sides have agreed on a codec.
+_ALWAYS_JSON = ("welcome", "rehello", "refuse")
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ def decode(frame: bytes, max_bytes: int = Limits().max_message_bytes) -> Batch |
     # A batch of 1.0 has no type.
     if kind is None or kind == "batch":
         return read_batch(message)
+    if message.is_packed and kind in _ALWAYS_JSON:
+        raise ProtocolError("invalid_value", "type", "a message that may be MessagePack", describe(kind))
     return _read_control(message.value)
 
 

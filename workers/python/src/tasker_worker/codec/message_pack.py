@@ -60,8 +60,8 @@ def _check(value: dict[Any, Any] | list[Any], depth: int, count: int) -> int:
         kind = type(item)
         if kind is dict or kind is list:
             count = _check(item, depth + 1, count)
-        elif kind is bytes:
-            raise _invalid("bin")
+        elif kind is bytes or kind is msgpack.Timestamp:
+            raise _invalid("bin or ext")
     return count
 
 

@@ -92,7 +92,7 @@ class Encoder(Protocol):
 
     def heartbeat(self, heartbeat: Heartbeat) -> bytes: ...
     def reject(self, session: str, lease_ids: Sequence[str], reason: str) -> bytes: ...
-    def bye(self, session: str) -> bytes: ...
+    def bye(self, session: str, last_seq: int) -> bytes: ...
     def results(self, session: str, batch_id: str, results: Sequence[Result]) -> bytes: ...
 
 
@@ -109,8 +109,8 @@ class JsonEncoder:
     def reject(self, session: str, lease_ids: Sequence[str], reason: str) -> bytes:
         return b"worker " + _json(_reject(session, lease_ids, reason))
 
-    def bye(self, session: str) -> bytes:
-        return b"worker " + _json(_bye(session))
+    def bye(self, session: str, last_seq: int) -> bytes:
+        return b"worker " + _json(_bye(session, last_seq))
 
     def results(self, session: str, batch_id: str, results: Sequence[Result]) -> bytes:
         items = ",".join([_result_json(result) for result in results])
@@ -132,8 +132,8 @@ class MessagePackEncoder:
     def reject(self, session: str, lease_ids: Sequence[str], reason: str) -> bytes:
         return b"worker " + message_pack.pack(_reject(session, lease_ids, reason))
 
-    def bye(self, session: str) -> bytes:
-        return b"worker " + message_pack.pack(_bye(session))
+    def bye(self, session: str, last_seq: int) -> bytes:
+        return b"worker " + message_pack.pack(_bye(session, last_seq))
 
     def results(self, session: str, batch_id: str, results: Sequence[Result]) -> bytes:
         items = [
@@ -141,7 +141,7 @@ class MessagePackEncoder:
                 "step_id": result.step_id,
                 "status": "completed" if result.completed else "failed",
                 "output": result.output,
-                "error": None if result.completed else result.error,
+                "error": result.error,
                 "metadata": _metadata(result),
             }
             for result in results
@@ -172,8 +172,8 @@ def _reject(session: str, lease_ids: Sequence[str], reason: str) -> dict[str, An
     }
 
 
-def _bye(session: str) -> dict[str, Any]:
-    return {"type": "bye", "protocol_version": "2.0", "session": session}
+def _bye(session: str, last_seq: int) -> dict[str, Any]:
+    return {"type": "bye", "protocol_version": "2.0", "session": session, "last_seq": last_seq}
 
 
 def _metadata(result: Result) -> dict[str, Any]:

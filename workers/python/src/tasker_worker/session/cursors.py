@@ -25,14 +25,24 @@ class Cursors:
         pair.waiting = cursor
         return pair.sent is None
 
-    def take(self) -> list[Cursor]:
-        """The newest one of every lease, for a heartbeat: it is on its way now."""
-        taken = []
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def take(self, most_bytes: int) -> list[list[Cursor]]:
+        """The newest one of every lease, for one heartbeat or more of at most so many bytes: they are on their way now."""
+        parts: list[list[Cursor]] = [[]]
+        room = most_bytes
         for pair in self._pairs.values():
             pair.sent, pair.waiting = pair.waiting or pair.sent, None
-            if pair.sent is not None:
-                taken.append(pair.sent)
-        return taken
+            if pair.sent is None:
+                continue
+            size = len(pair.sent.text.encode())
+            if parts[-1] and size > room:
+                parts.append([])
+                room = most_bytes
+            parts[-1].append(pair.sent)
+            room -= size
+        return parts
 
     def settle(self, settled: SettledCheckpoint) -> bool:
         """Forgets what is settled. Returns whether a newer one waited, which is to be sent now."""

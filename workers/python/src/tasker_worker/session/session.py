@@ -55,6 +55,8 @@ _JITTER = 0.2
 _LINGER_AFTER_BYE = 2.0
 # A tick may be this late; beyond that, the process was stopped, and that is nobody's silence.
 _LATE_TICK = 0.5
+# So that cursors delay what is behind them by little.
+_CURSOR_BYTES_PER_HEARTBEAT = 1024 * 1024
 # Room for ids and metadata of one result, and for the head of the message.
 _ENVELOPE_BYTES = 1_024
 
@@ -168,8 +170,8 @@ class Session:
         """A cursor (JSON text) is sent at once, or as soon as the one before it is settled."""
         if lease_id not in self._holdings:
             self._ports.events.checkpoint_settled(SettledCheckpoint(lease_id, seq, "stale_lease"))
-        elif self._cursors.put(Cursor(lease_id, seq, text)) and self._connection == "ready":
-            self._send_heartbeat()
+        elif self._cursors.put(Cursor(lease_id, seq, text)):
+            self._heartbeat_soon()
 
     def overdue(self, count: int) -> None:
         """So many handlers have run past their timeouts and still fill their slots."""
@@ -277,8 +279,8 @@ class Session:
         newer = [self._cursors.settle(settled) for settled in checkpoints]
         for settled in checkpoints:
             self._ports.events.checkpoint_settled(settled)
-        if any(newer) and self._connection == "ready":
-            self._send_heartbeat()
+        if any(newer):
+            self._heartbeat_soon()
 
     # ------------------------------------------------------------------------------------------- coming and going
 
@@ -342,7 +344,7 @@ class Session:
         self._encoder = MessagePackEncoder() if message.codec == "msgpack" else JsonEncoder()
         self._heartbeat_every = message.heartbeat_ms / 1000
         self._connection = "ready"
-        self._heartbeat_at = self._ports.clock() + self._heartbeat_every
+        self._heartbeat_at = self._ports.clock() + (0 if self._cursors else self._heartbeat_every)
         (self._ports.log.info if is_news else self._ports.log.debug)(
             "session.ready",
             session=self._name,
@@ -366,7 +368,7 @@ class Session:
         if self._outbox:
             self._warn("results.unacknowledged", leases=list(self._outbox.lease_ids()))
         if self._connection in ("ready", "hello"):
-            self._ports.wire.send(self._encoder.bye(self._name))
+            self._ports.wire.send(self._encoder.bye(self._name, self._last_seq))
         self._close(_LINGER_AFTER_BYE)
         self._ports.events.closed()
         return True
@@ -389,10 +391,20 @@ class Session:
         """A handler that does not end after its timeout fills its slot, but all such handlers together leave one (R-48)."""
         return 0 if self._draining else max(1, self._terms.capacity - self._overdue)
 
+    def _heartbeat_soon(self) -> None:
+        """With the next tick, so that what is saved until then goes in one message."""
+        self._heartbeat_at = min(self._heartbeat_at, self._ports.clock())
+
     def _send_heartbeat(self) -> None:
         self._heartbeat_at = self._ports.clock() + self._heartbeat_every
         progress = list(self._progress.items())
         self._progress.clear()
+        first, *more = self._cursors.take(_CURSOR_BYTES_PER_HEARTBEAT)
+        self._beat(progress, first)
+        for cursors in more:
+            self._beat([], cursors)
+
+    def _beat(self, progress: Sequence[tuple[str, str]], cursors: Sequence[Cursor]) -> None:
         heartbeat = Heartbeat(
             self._name,
             self._epoch,
@@ -400,7 +412,7 @@ class Session:
             list(islice(chain(self._holdings.lease_ids(), self._outbox.lease_ids()), IDS_PER_LIST)),
             self._capacity,
             progress,
-            self._cursors.take(),
+            cursors,
         )
         self._ports.wire.send(self._encoder.heartbeat(heartbeat))
 

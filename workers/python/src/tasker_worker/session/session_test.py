@@ -370,6 +370,7 @@ class TestCheckpoints:
         world = World().ready()
         [lease] = world.hear_batch()
         world.session.checkpoint(lease, 1, '{"row":9007199254740993}')
+        world.session.tick()
         cursor = {"lease_id": lease, "seq": 1, "cursor": {"row": 9007199254740993}}
         assert [message["checkpoints"] for message in world.take("heartbeat")] == [[cursor]]
         assert [message["checkpoints"] for message in world.advance(1)] == [[cursor]]
@@ -382,7 +383,9 @@ class TestCheckpoints:
         [lease] = world.hear_batch()
         for seq in (1, 2, 3):
             world.session.checkpoint(lease, seq, str(seq))
+            world.session.tick()
         world.hear("checkpoint_ack", checkpoints=[{"lease_id": lease, "seq": 1}])
+        world.session.tick()
         sent = [cursor["seq"] for message in world.take("heartbeat") for cursor in message["checkpoints"]]
         assert sent == [1, 3]
 
@@ -390,6 +393,7 @@ class TestCheckpoints:
         world = World().ready()
         [lease] = world.hear_batch()
         world.session.checkpoint(lease, 1, "1")
+        world.session.tick()
         world.session.checkpoint(lease, 2, "2")
         world.said.clear()
         world.session.finish([result(lease)])
@@ -397,6 +401,15 @@ class TestCheckpoints:
         assert [cursor["seq"] for cursor in world.said[0]["checkpoints"]] == [2]
         world.hear("result_ack", lease_ids=[lease])
         assert [message["checkpoints"] for message in world.advance(1)] == [[]]
+
+    def test_that_are_large_go_in_several_heartbeats(self) -> None:
+        world = World().ready()
+        leases = world.hear_batch(3)
+        for lease in leases:
+            world.session.checkpoint(lease, 1, json.dumps("x" * 600_000))
+        world.session.tick()
+        sent = [[cursor["lease_id"] for cursor in message["checkpoints"]] for message in world.take("heartbeat")]
+        assert sent == [[lease] for lease in leases]
 
     def test_of_a_lease_that_it_does_not_hold_are_refused(self) -> None:
         world = World().ready()
@@ -410,7 +423,7 @@ class TestCheckpoints:
         world.advance(4.1)
         world.welcome()
         world.said.clear()
-        assert [cursor["seq"] for message in world.advance(1) for cursor in message["checkpoints"]] == [1]
+        assert [cursor["seq"] for message in world.advance(0) for cursor in message["checkpoints"]] == [1]
 
 
 class TestLeaving:
@@ -441,7 +454,7 @@ class TestLeaving:
         world.session.leave(5)
         assert world.events == []
         world.hear("result_ack", lease_ids=[lease])
-        assert world.said[-1]["type"] == "bye"
+        assert (world.said[-1]["type"], world.said[-1]["last_seq"]) == ("bye", 1)
         assert (world.events, world.closed_with, world.session.state) == (["closed"], 2.0, "closed")
 
     def test_says_bye_without_acks_when_they_do_not_come_in_time(self) -> None:
