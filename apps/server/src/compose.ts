@@ -126,7 +126,11 @@ async function startEngine(config: ServerConfig, store: Store, log: Log): Promis
     batchSize: stepExecution.batchSize,
     leaseGraceMs: config.leaseGraceMs,
     maxOutputBytes: limits.maxOutputBytes,
+    maxErrorBytes: limits.maxErrorBytes,
     maxPendingSubmissions: limits.maxPendingSubmissions,
+    maxPendingSubmissionBytes: limits.maxPendingSubmissionBytes,
+    maxPendingResults: limits.maxPendingResults,
+    maxPendingResultBytes: limits.maxPendingResultBytes,
     payloadCacheBytes: limits.payloadCacheBytes,
     traceSteps: config.logLevel === "debug",
   });
@@ -136,7 +140,6 @@ async function startEngine(config: ServerConfig, store: Store, log: Log): Promis
 
 function startExecutor(config: ServerConfig, engine: Engine, log: Log): Promise<ZeromqExecutor> {
   const { stepExecution, limits } = config;
-  const { maxMessageBytes } = defaultZeromqConfig.limits;
   const zeromq: ZeromqConfig = {
     ...defaultZeromqConfig,
     steps: [stepExecution.steps],
@@ -149,9 +152,13 @@ function startExecutor(config: ServerConfig, engine: Engine, log: Log): Promise<
     limits: {
       ...defaultZeromqConfig.limits,
       // A message may hold several outputs; the SDKs keep each message below the limit that they are told.
-      maxMessageBytes: Math.max(maxMessageBytes, 2 * limits.maxOutputBytes),
+      maxMessageBytes: Math.max(limits.maxMessageBytes, 2 * limits.maxOutputBytes),
       maxOutputBytes: limits.maxOutputBytes,
       maxStepsPerBatch: stepExecution.batchSize,
+      maxSessions: limits.maxSessions,
+      maxPlainSlots: limits.maxPlainWorkers,
+      maxSubscriptions: limits.maxSubscriptions,
+      maxSubscriptionsPerSecond: limits.maxSubscriptionsPerSecond,
     },
   };
   const ports = {
@@ -169,7 +176,18 @@ function templateSettings({ environment, limits, stepExecution }: ServerConfig):
 }
 
 function httpLimits({ limits }: ServerConfig) {
-  return { bodyBytes: limits.maxBodyBytes, contextBytes: limits.maxContextBytes, bulkTasks: limits.maxBulkTasks };
+  return {
+    bodyBytes: limits.maxBodyBytes,
+    pendingBodyBytes: limits.maxPendingBodyBytes,
+    templateBytes: limits.maxTemplateBytes,
+    contextBytes: limits.maxContextBytes,
+    bulkTasks: limits.maxBulkTasks,
+    tags: limits.maxTags,
+    pageItems: limits.maxPageItems,
+    streams: limits.maxStreams,
+    streamBufferBytes: limits.streamBufferBytes,
+    streamStallMs: limits.streamStallMs,
+  };
 }
 
 async function listen(api: Awaited<ReturnType<typeof createHttpApi>>, { http }: ServerConfig): Promise<string> {

@@ -32,7 +32,23 @@ export interface ServerConfig {
     readonly maxStepsPerTask: number;
     readonly maxBulkTasks: number;
     readonly maxPendingSubmissions: number;
+    readonly maxPendingSubmissionBytes: number;
+    readonly maxPendingResults: number;
+    readonly maxPendingResultBytes: number;
+    readonly maxErrorBytes: number;
+    readonly maxMessageBytes: number;
+    readonly maxSessions: number;
+    readonly maxPlainWorkers: number;
+    readonly maxSubscriptions: number;
+    readonly maxSubscriptionsPerSecond: number;
     readonly maxBodyBytes: number;
+    readonly maxPendingBodyBytes: number;
+    readonly maxTemplateBytes: number;
+    readonly maxTags: number;
+    readonly maxPageItems: number;
+    readonly maxStreams: number;
+    readonly streamBufferBytes: number;
+    readonly streamStallMs: number;
     readonly payloadCacheBytes: number;
   };
   readonly stepExecution: {
@@ -196,7 +212,23 @@ function toServerConfig(values: ConfigValues, raw: RawValues, problems: ConfigPr
       maxStepsPerTask: values["limits.max_steps_per_task"],
       maxBulkTasks: values["limits.max_bulk_tasks"],
       maxPendingSubmissions: values["limits.max_pending_submissions"],
+      maxPendingSubmissionBytes: values["limits.max_pending_submission_bytes"],
+      maxPendingResults: values["limits.max_pending_results"],
+      maxPendingResultBytes: values["limits.max_pending_result_bytes"],
+      maxErrorBytes: values["limits.max_error_bytes"],
+      maxMessageBytes: values["limits.max_message_bytes"],
+      maxSessions: values["limits.max_sessions"],
+      maxPlainWorkers: values["limits.max_plain_workers"],
+      maxSubscriptions: values["limits.max_subscriptions"],
+      maxSubscriptionsPerSecond: values["limits.max_subscriptions_per_second"],
       maxBodyBytes: values["limits.max_body_bytes"],
+      maxPendingBodyBytes: values["limits.max_pending_body_bytes"],
+      maxTemplateBytes: values["limits.max_template_bytes"],
+      maxTags: values["limits.max_tags"],
+      maxPageItems: values["limits.max_page_items"],
+      maxStreams: values["limits.max_streams"],
+      streamBufferBytes: values["limits.stream_buffer_bytes"],
+      streamStallMs: values["limits.stream_stall_ms"],
       payloadCacheBytes: values["limits.payload_cache_bytes"],
     },
     stepExecution: {

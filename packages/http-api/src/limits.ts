@@ -3,6 +3,8 @@
 export interface HttpLimits {
   /** Any body. */
   readonly bodyBytes: number;
+  /** Bodies that are being received or answered, all together. */
+  readonly pendingBodyBytes: number;
   /** The body of a template. */
   readonly templateBytes: number;
   /** The context of one task. */
@@ -31,6 +33,7 @@ export interface HttpLimits {
 
 export const defaultHttpLimits: HttpLimits = {
   bodyBytes: 32 * 1024 * 1024,
+  pendingBodyBytes: 256 * 1024 * 1024,
   templateBytes: 8 * 1024 * 1024,
   contextBytes: 4 * 1024 * 1024,
   // The strictest parser among the SDKs (Ruby's) takes 100, and a batch wraps a context in three levels.

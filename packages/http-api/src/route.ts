@@ -57,7 +57,12 @@ export interface Route {
 export const commonProblems: readonly ProblemCode[] = ["host_refused", "origin_refused", "internal"];
 
 /** Every route with a body may answer these. */
-export const bodyProblems: readonly ProblemCode[] = ["request_invalid", "content_too_large", "media_type_unsupported"];
+export const bodyProblems: readonly ProblemCode[] = [
+  "request_invalid",
+  "content_too_large",
+  "media_type_unsupported",
+  "overloaded",
+];
 
 /** Every command may answer these. */
 export const commandProblems: readonly ProblemCode[] = ["overloaded", "stopping", "storage_full", "storage_failed"];

@@ -15,6 +15,7 @@ import {
   toRefusal,
 } from "./problem.ts";
 import { readJson, readText } from "./request/json-body.ts";
+import { boundPendingBodies } from "./request/pending-bodies.ts";
 import { assertSameOrigin, assertServedHost, type ServedHosts } from "./request/same-site.ts";
 import { templateMediaTypes } from "./routes/templates.ts";
 
@@ -60,6 +61,7 @@ export function openServer({ limits, log, hosts, metrics }: ServerParts): Fastif
   // Responses are finished texts; schemas of them only document.
   app.setSerializerCompiler(() => JSON.stringify);
   guard(app, hosts);
+  boundPendingBodies(app, limits.pendingBodyBytes);
   observe(app, log, metrics);
   readBodies(app, limits);
   return app;

@@ -86,9 +86,73 @@ export const configKeys = {
     default: 10_000,
     does: "Submitted tasks that wait to be stored; beyond it submissions are answered with 503 `overloaded`.",
   }),
+  "limits.max_pending_submission_bytes": key(integer(kib, 64 * 1024 * mib), {
+    default: 256 * mib,
+    does: "Contexts of submitted tasks that wait to be stored; once so many wait, further submissions are answered with 503 `overloaded`.",
+  }),
+  "limits.max_pending_results": key(integer(1, 10_000_000), {
+    default: 20_000,
+    does: "Results and other news of workers that wait for a turn; at so many nothing is read from workers until turns have caught up.",
+  }),
+  "limits.max_pending_result_bytes": key(integer(kib, 64 * 1024 * mib), {
+    default: 64 * mib,
+    does: "The same, by the length of their payloads.",
+  }),
+  "limits.max_error_bytes": key(integer(kib, 16 * mib), {
+    default: 64 * kib,
+    does: "The error of one step; a larger one is shortened.",
+  }),
+  "limits.max_message_bytes": key(integer(64 * kib, 512 * mib), {
+    default: 16 * mib,
+    does: "One message of a worker; whoever sends a larger one is cut off. Twice `max_output_bytes` where that is more.",
+  }),
+  "limits.max_sessions": key(integer(1, 100_000), {
+    default: 1_000,
+    does: "Workers of protocol 2.0 at once; the next one is refused with `too_many_sessions`.",
+  }),
+  "limits.max_plain_workers": key(integer(1, 10_000), {
+    default: 256,
+    does: "Workers of protocol 1.0 at once; the next one gets nothing until one leaves.",
+  }),
+  "limits.max_subscriptions": key(integer(100, 10_000_000), {
+    default: 10_000,
+    does: "ZeroMQ subscriptions of all peers together; beyond it everybody is cut off and connects again.",
+  }),
+  "limits.max_subscriptions_per_second": key(integer(1, 1_000_000), {
+    default: 1_000,
+    does: "ZeroMQ subscriptions that are answered in one second; the others get nothing.",
+  }),
   "limits.max_body_bytes": key(integer(kib, 1024 * mib), {
     default: 32 * mib,
     does: "The body of one HTTP request.",
+  }),
+  "limits.max_pending_body_bytes": key(integer(kib, 64 * 1024 * mib), {
+    default: 256 * mib,
+    does: "Bodies of HTTP requests that are being received or answered, all together; the next one is answered with 503 `overloaded`.",
+  }),
+  "limits.max_template_bytes": key(integer(kib, 8 * mib), {
+    default: 8 * mib,
+    does: "The document of a template; as YAML at most 4 MiB of it.",
+  }),
+  "limits.max_tags": key(integer(0, 1_000), {
+    default: 32,
+    does: "Tags of one task.",
+  }),
+  "limits.max_page_items": key(integer(1, 10_000), {
+    default: 1_000,
+    does: "Items in one page of a list.",
+  }),
+  "limits.max_streams": key(integer(0, 100_000), {
+    default: 5_000,
+    does: "Event streams open at the same time; the next one is answered with 503 `too_many_streams`.",
+  }),
+  "limits.stream_buffer_bytes": key(integer(kib, 64 * mib), {
+    default: mib,
+    does: "What one event stream holds back for a client that reads slowly; it gets the rest from the history later.",
+  }),
+  "limits.stream_stall_ms": key(integer(100, hour), {
+    default: 30_000,
+    does: "An event stream whose client takes nothing for so long is cut.",
   }),
   "limits.payload_cache_bytes": key(integer(0, 64 * 1024 * mib), {
     default: 64 * mib,
