@@ -151,6 +151,25 @@ describe("the configuration", () => {
     expect(loadConfig({ ...none, cwd }).stepExecution.connectResults).toEqual(["tcp://127.0.0.1:7000"]);
   });
 
+  it("connects to each of several such endpoints, given as a list or separated by commas", () => {
+    file(
+      "step_execution:\n  handler_result_publisher:\n    - tcp://127.0.0.1:7000\n    - ipc://a.sock\n    - inproc://b\n",
+    );
+    const own = ["tcp://127.0.0.1:7000", `ipc://${cwd}/a.sock`];
+    expect(loadConfig({ ...none, cwd }).stepExecution.connectResults).toEqual(own);
+    const env = { TASKER_STEP_EXECUTION_HANDLER_RESULT_PUBLISHER: "tcp://127.0.0.1:7000, ipc://a.sock" };
+    const { config, settings } = readConfig({ flags: {}, env, cwd });
+    expect(config.stepExecution.connectResults).toEqual(own);
+    expect(settings.find(({ key }) => key === "step_execution.handler_result_publisher")!.value).toBe(own.join());
+  });
+
+  it("refuses one of several such endpoints for what is wrong with it", () => {
+    file("step_execution:\n  handler_result_publisher: [tcp://127.0.0.1:7000, tcp://10.0.0.1:7000]\n");
+    expect(refused({})[0]!.message).toMatch(/tcp:\/\/10\.0\.0\.1:7000 lets everybody/);
+    file("step_execution:\n  handler_result_publisher: [tcp://127.0.0.1:7000, 5]\n");
+    expect(refused({})[0]!.message).toMatch(/expected ipc:.*, found 5/);
+  });
+
   it("does not take the name under which workers reach its own port for another endpoint", () => {
     file(
       "step_execution:\n  allow_insecure_tcp: true\n  rust_result_subscriber: tcp://*:7000\n  handler_result_publisher: tcp://here:7000\n",

@@ -271,12 +271,16 @@ function endpointsOf(values: ConfigValues, problems: ConfigProblem[], warnings: 
     problems.push({ place, message: `steps and results are both ${steps}`, hint: "Give each its own endpoint." });
   }
   const workerSteps = values["step_execution.handler_step_subscriber"]?.text ?? steps;
-  const publisher = values["step_execution.handler_result_publisher"];
-  if (publisher === null || publisher.text.startsWith("inproc://") || isSameEndpoint(publisher.text, results)) {
-    return { steps, results, connectResults: [], workerSteps: workerSteps === steps ? null : workerSteps };
+  const publishers = (values["step_execution.handler_result_publisher"] ?? []).filter(
+    ({ text }) => !text.startsWith("inproc://") && !isSameEndpoint(text, results),
+  );
+  for (const publisher of publishers) {
+    noting(problems, "step_execution.handler_result_publisher", publisher, () =>
+      checkEndpoint(publisher.text, insecure),
+    );
   }
-  noting(problems, "step_execution.handler_result_publisher", publisher, () => checkEndpoint(publisher.text, insecure));
-  return { steps, results, connectResults: [publisher.text], workerSteps: workerSteps === steps ? null : workerSteps };
+  const connectResults = publishers.map(({ text }) => text);
+  return { steps, results, connectResults, workerSteps: workerSteps === steps ? null : workerSteps };
 }
 
 /** The message of a default path that is too long names the flag that makes it shorter. */
@@ -314,14 +318,14 @@ function isSameEndpoint(a: string, bound: string): boolean {
 }
 
 function settingsOf(config: ServerConfig, values: ConfigValues, raw: RawValues): Setting[] {
-  const { steps, results, workerSteps, connectResults } = config.stepExecution;
+  const { steps, results, workerSteps } = config.stepExecution;
   const derived: Partial<Record<KeyName, string>> = {
     http: addressText(config.http),
     "step_execution.rust_step_publisher": steps,
     "step_execution.rust_result_subscriber": results,
     "step_execution.handler_step_subscriber": workerSteps ?? steps,
     "step_execution.handler_result_publisher":
-      values["step_execution.handler_result_publisher"]?.text ?? connectResults[0] ?? results,
+      values["step_execution.handler_result_publisher"]?.map(({ text }) => text).join(",") ?? results,
   };
   return keyNames.map((key) => ({
     key,

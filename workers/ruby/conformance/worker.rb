@@ -24,15 +24,16 @@ worker.handle("conformance.inspect") do |step|
 end
 
 worker.handle("conformance.sleep") do |step|
-  begun = milliseconds
-  step.config["stubborn"] ? sleep(step.config["ms"] / 1_000.0) : wait(step, step.config["ms"])
-  { slept_ms: (milliseconds - begun).round }
+  ms = step.config["ms"]
+  step.config["stubborn"] ? sleep(ms / 1_000.0) : wait(step, ms)
+  { slept_ms: ms }
 end
 
 worker.handle("conformance.busy") do |step|
-  begun = milliseconds
-  nil while milliseconds - begun < step.config["ms"]
-  { busy_ms: (milliseconds - begun).round }
+  ms = step.config["ms"]
+  stop = milliseconds + ms
+  nil while milliseconds < stop
+  { busy_ms: ms }
 end
 
 worker.handle("conformance.fail") do |step|

@@ -6,6 +6,7 @@ import {
   choice,
   databaseFile,
   endpoint,
+  endpoints,
   folder,
   integer,
   loopbackAddress,
@@ -175,10 +176,10 @@ export const configKeys = {
     defaultMeaning: "`rust_step_publisher`",
     does: "Where workers connect for steps, as `tasker dev` tells them; set it when they reach the orchestrator under another name than it binds.",
   }),
-  "step_execution.handler_result_publisher": key(endpoint, {
+  "step_execution.handler_result_publisher": key(endpoints, {
     default: null,
     defaultMeaning: "`rust_result_subscriber`",
-    does: "Where workers publish results. When it is another endpoint than `rust_result_subscriber`, a worker binds there, and the orchestrator connects to it as well.",
+    does: "Where workers publish results. At each endpoint that is another than `rust_result_subscriber` one worker binds, and the orchestrator connects to it as well.",
   }),
   "step_execution.batch_size": key(integer(1, 1_000), {
     default: 10,

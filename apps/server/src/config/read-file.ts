@@ -1,8 +1,8 @@
 /** Reads a configuration file into values with their places. Finds unknown keys and says which was probably meant. */
 import { readFileSync } from "node:fs";
 import { nearest } from "@tasker/engine";
-import { isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from "yaml";
-import { type KeyName, keyNames } from "./keys.ts";
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml";
+import { type KeyName, keyNames, keyOf } from "./keys.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { describe } from "./values.ts";
 
@@ -87,6 +87,7 @@ class FileReader implements FileContent {
     const place = this.#placeAt(offset);
     if (isScalar(value)) this.values.push({ name, value: value.value, place });
     else if (value === null) this.values.push({ name, value: null, place });
+    else if (isSeq(value) && keyOf(name).kind.takesList) this.values.push({ name, value: value.toJSON(), place });
     else
       this.problems.push({
         place,

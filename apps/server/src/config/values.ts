@@ -5,7 +5,7 @@ import { readEndpoint } from "@tasker/executors/endpoints";
 
 /** A value as it was written. */
 export interface RawValue {
-  /** Text from a flag or the environment; from a file also a number, a boolean or null. */
+  /** Text from a flag or the environment; from a file also a number, a boolean, null, or a list where the kind takes one. */
   readonly value: unknown;
   /** Relative paths are relative to this: the working folder, or the folder of the file. */
   readonly folder: string;
@@ -15,6 +15,8 @@ export interface RawValue {
 
 /** How a kind of value is read and described. */
 export interface ValueKind<T> {
+  /** A file may give a list. */
+  readonly takesList?: boolean;
   /** What may be written, for the reference and for messages: "an integer from 1 to 10". */
   readonly expected: string;
   /** @throws WrongValue */
@@ -142,6 +144,16 @@ export const endpoint: ValueKind<EndpointText> = {
     if (typeof value !== "string") throw new WrongValue(`expected ${this.expected}, found ${describe(value)}`);
     const path = /^ipc:\/\/([^@/].*)$/s.exec(value)?.[1];
     return { text: path === undefined ? value : `ipc://${resolve(folder, path)}`, place };
+  },
+};
+
+/** One or several of them: a list in a file, separated by commas elsewhere. */
+export const endpoints: ValueKind<readonly EndpointText[]> = {
+  takesList: true,
+  expected: "an endpoint, or several: a list in a file, separated by commas elsewhere",
+  read(raw) {
+    const values: readonly unknown[] = Array.isArray(raw.value) ? raw.value : String(raw.value ?? "").split(",");
+    return values.map((value) => endpoint.read({ ...raw, value: typeof value === "string" ? value.trim() : value }));
   },
 };
 
