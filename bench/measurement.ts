@@ -18,7 +18,7 @@ export interface Measurement {
 /** Of one side's processes. */
 export interface Cost {
   readonly cpuMicrosPerStep: number;
-  /** Caused to be sent to the disk; null where the system does not tell. */
+  /** To files; null where the system does not tell. */
   readonly bytesWrittenPerStep: number | null;
   readonly peakRssBytes: number;
 }

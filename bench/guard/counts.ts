@@ -3,7 +3,7 @@
  * engine and the real embedded store, with an executor that answers everything at once: no sockets, no timing, so the
  * same work comes out the same on any machine, loaded or not.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GCProfiler, setFlagsFromString } from "node:v8";
@@ -16,6 +16,7 @@ import { graphOf } from "../graph.ts";
 import { payload, type Scenario } from "../scenarios.ts";
 import { requestOf } from "../tasker/request.ts";
 import { benchTemplate } from "../tasker/templates.ts";
+import { bytesWritten } from "../usage.ts";
 
 export interface Counts {
   readonly commits_per_step: number;
@@ -43,12 +44,13 @@ export async function countSteps(scenario: Scenario, tasks: number, concurrency:
   const request = requestOf("bench", scenario);
   await runTasks(engine, request, tasks / 4, concurrency);
 
-  const before = { commits: engine.metrics.commits, messages: executor.messages, bytes: bytesPassedToWrite() };
+  const before = { commits: engine.metrics.commits, messages: executor.messages, bytes: bytesWritten()! };
   const allocated = await allocatedBy(() => runTasks(engine, request, tasks, concurrency));
-  const bytes = bytesPassedToWrite() - before.bytes;
-  const steps = tasks * graphOf(scenario.shape).length;
   await engine.stop();
+  // The tables have caught up with the log when it is closed.
   await store.close();
+  const bytes = bytesWritten()! - before.bytes;
+  const steps = tasks * graphOf(scenario.shape).length;
   rmSync(folder, { recursive: true });
   return {
     commits_per_step: (engine.metrics.commits - before.commits) / steps,
@@ -131,9 +133,4 @@ async function allocatedBy(run: () => Promise<void>): Promise<number> {
       statistics[i]!.beforeGC.heapStatistics.usedHeapSize - statistics[i - 1]!.afterGC.heapStatistics.usedHeapSize;
   }
   return allocated;
-}
-
-/** Whatever the file system. There are no sockets here, so it is what SQLite wrote. */
-function bytesPassedToWrite(): number {
-  return Number(/^wchar: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))![1]);
 }

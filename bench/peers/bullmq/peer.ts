@@ -20,8 +20,8 @@ export const bullmqAlways: PeerKind = {
 };
 
 const queueName = "bench";
-/** Who waits for a job finds it for a while after its end. */
-const opts = { removeOnComplete: { count: 1_000 } };
+/** Whether a job can be found for a while after its end; who waits for one needs that. */
+type Keep = true | { readonly count: number };
 
 async function open({ folder }: PeerPlace, appendfsync: "everysec" | "always"): Promise<Peer> {
   const redis = await startRedis(folder, appendfsync);
@@ -30,47 +30,51 @@ async function open({ folder }: PeerPlace, appendfsync: "everysec" | "always"): 
   const worker = await WorkerProcess.start(join(import.meta.dirname, "worker.ts"), [host, port]);
   const queue = new Queue(queueName, { connection });
   const flows = new FlowProducer({ connection });
-  const events = new QueueEvents(queueName, { connection });
-  await events.waitUntilReady();
-  const chain = chainOf(10);
+  const flowOf = { chain: chainOf(10, true), "fan-out": fanOut(true) };
+  const awaited = chainOf(10, { count: 1_000 });
+  let events: QueueEvents | null = null;
   return {
     shapes: ["single", "chain", "fan-out"],
     latencyTasks: 200,
     async run(shape, tasks) {
       const ended = worker.ended(tasks);
       if (shape === "single") {
-        const job = { name: "root", data: payload, opts };
+        const job = { name: "root", data: payload, opts: { removeOnComplete: true } };
         for (const count of parts(tasks, 1_000)) await queue.addBulk(new Array(count).fill(job));
       } else {
-        const flow = shape === "chain" ? chain : fanOut;
-        for (const count of parts(tasks, 100)) await flows.addBulk(new Array<FlowJob>(count).fill(flow));
+        for (const count of parts(tasks, 100)) await flows.addBulk(new Array<FlowJob>(count).fill(flowOf[shape]));
       }
       await ended;
     },
     async runChain() {
-      const { job } = await flows.add(chain);
+      events ??= new QueueEvents(queueName, { connection });
+      await events.waitUntilReady();
+      const { job } = await flows.add(awaited);
       await job.waitUntilFinished(events);
     },
     async close() {
-      await Promise.all([queue.close(), flows.close(), events.close()]);
+      await Promise.all([queue.close(), flows.close(), events?.close()]);
       await worker.stop();
       await redis.stop();
     },
   };
 }
 
-function step(name: string, children: FlowJob[]): FlowJob {
-  return { name, queueName, data: payload, opts, children };
+function step(name: string, children: FlowJob[], removeOnComplete: Keep): FlowJob {
+  return { name, queueName, data: payload, opts: { removeOnComplete }, children };
 }
 
 /** A job runs after its children: the first step is the innermost. */
-function chainOf(steps: number): FlowJob {
-  let job = step("step", []);
-  for (let i = 2; i <= steps; i++) job = step(i === steps ? "root" : "step", [job]);
+function chainOf(steps: number, keep: Keep): FlowJob {
+  let job = step("step", [], keep);
+  for (let i = 2; i <= steps; i++) job = step(i === steps ? "root" : "step", [job], keep);
   return job;
 }
 
-const fanOut = step(
-  "join",
-  Array.from({ length: 10 }, () => step("step", [])),
-);
+function fanOut(keep: Keep): FlowJob {
+  return step(
+    "join",
+    Array.from({ length: 10 }, () => step("step", [], keep)),
+    keep,
+  );
+}
