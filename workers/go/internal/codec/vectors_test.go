@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -31,35 +32,40 @@ type vector struct {
 
 func readVectors(t *testing.T, folder string) map[string]vector {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(protocolFolder, "vectors", folder, "*.json"))
-	if err != nil || len(files) < 20 {
-		t.Fatalf("%d vectors in %s, %v", len(files), folder, err)
-	}
-	vectors := map[string]vector{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var v vector
-		if err := json.Unmarshal(text, &v); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		vectors[folder+"/"+filepath.Base(file)] = v
+	vectors, err := loadVectors(folder)
+	if err != nil || len(vectors) < 20 {
+		t.Fatalf("%d vectors in %s, %v", len(vectors), folder, err)
 	}
 	return vectors
 }
 
-func (v vector) frame(t *testing.T) string {
-	t.Helper()
+func loadVectors(folder string) (map[string]vector, error) {
+	files, err := filepath.Glob(filepath.Join(protocolFolder, "vectors", folder, "*.json"))
+	vectors := map[string]vector{}
+	for _, file := range files {
+		text, readErr := os.ReadFile(file)
+		var v vector
+		err = errors.Join(err, readErr, json.Unmarshal(text, &v))
+		vectors[folder+"/"+filepath.Base(file)] = v
+	}
+	return vectors, err
+}
+
+func (v vector) bytes() (string, error) {
 	if v.Frame != nil {
-		return *v.Frame
+		return *v.Frame, nil
 	}
 	frame, err := base64.StdEncoding.DecodeString(v.FrameBase64)
+	return string(frame), err
+}
+
+func (v vector) frame(t *testing.T) string {
+	t.Helper()
+	frame, err := v.bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(frame)
+	return frame
 }
 
 func (v vector) limits(t *testing.T) *Limits {

@@ -62,11 +62,11 @@ var yes, no = true, false
 
 // panicked is the error of a handler that panicked, or ended its goroutine.
 type panicked struct {
-	what      any
+	message   string
 	backtrace []string
 }
 
-func (p *panicked) Error() string { return fmt.Sprintf("the handler panicked: %v", p.what) }
+func (p *panicked) Error() string { return p.message }
 
 func returned(output string, maxBytes int) (string, *failure) {
 	if len(output) > maxBytes {

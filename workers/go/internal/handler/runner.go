@@ -122,9 +122,10 @@ func (r *Runner) Idle() <-chan struct{} {
 	defer r.mu.Unlock()
 	if r.idle == nil {
 		r.idle = make(chan struct{})
-		r.tellIdle()
 	}
-	return r.idle
+	idle := r.idle
+	r.tellIdle()
+	return idle
 }
 
 func (r *Runner) tellIdle() {
@@ -187,9 +188,10 @@ func (r *Runner) run(attempt *Attempt) (next *Attempt) {
 			return
 		}
 		what := recover()
-		next = r.end(ctx, attempt, "", &panicked{what, backtrace()})
-		if what == nil && next != nil {
-			go r.work(next)
+		if what != nil {
+			next = r.end(ctx, attempt, "", &panicked{fmt.Sprint("the handler panicked: ", what), backtrace()})
+		} else if after := r.end(ctx, attempt, "", &panicked{"the handler ended its goroutine", backtrace()}); after != nil {
+			go r.work(after)
 		}
 	}()
 	if r.options.Log.Enabled(ctx, slog.LevelDebug) {

@@ -65,22 +65,15 @@ type Orchestrator struct {
 // Open binds sockets in a folder of the test's own.
 func Open(t *testing.T) *Orchestrator {
 	t.Helper()
-	context, err := zmq4.NewContext()
-	if err != nil {
-		t.Fatal(err)
-	}
 	folder := t.TempDir()
 	o := &Orchestrator{
-		t: t, context: context, epoch: "e1", subscribed: map[string]bool{},
+		t: t, epoch: "e1", subscribed: map[string]bool{},
 		StepsEndpoint: "ipc://" + folder + "/s", ResultsEndpoint: "ipc://" + folder + "/r",
 		script: Script{Welcomes: true, Acknowledges: true, Codec: "json", HeartbeatMs: 100, MaxMessageBytes: 16 << 20, MaxOutputBytes: 4 << 20},
 	}
 	o.changed = sync.NewCond(&o.mu)
 	o.Bind()
-	t.Cleanup(func() {
-		o.Unbind()
-		_ = context.Term()
-	})
+	t.Cleanup(o.Unbind)
 	return o
 }
 
@@ -103,6 +96,11 @@ func (o *Orchestrator) socket(kind zmq4.Type, bind, connect string) *zmq4.Socket
 
 // Bind opens the endpoints, again if need be.
 func (o *Orchestrator) Bind() {
+	context, err := zmq4.NewContext()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.context = context
 	woken := o.socket(zmq4.PAIR, "inproc://scripted", "")
 	subscriber := o.socket(zmq4.SUB, o.ResultsEndpoint, "")
 	publisher := o.socket(zmq4.XPUB, o.StepsEndpoint, "")
@@ -134,6 +132,7 @@ func (o *Orchestrator) Unbind() {
 	_ = o.waker.Close()
 	clear(o.subscribed)
 	o.mu.Unlock()
+	_ = o.context.Term() // waits until the endpoints are gone
 }
 
 func (o *Orchestrator) serve(woken, subscriber, publisher *zmq4.Socket, ended chan struct{}) {

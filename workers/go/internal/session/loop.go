@@ -196,7 +196,7 @@ func (l *Loop) Run() error {
 		for _, one := range l.sessions {
 			one.Tick()
 		}
-		if !heard && !took {
+		if !heard && !took && l.open > 0 {
 			l.sleep()
 		}
 	}
