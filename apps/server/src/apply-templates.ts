@@ -3,6 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { type Engine, type Log, TaskerError, type Template } from "@tasker/engine";
 import { formatIssues, loadTemplate, type TemplateDefaults } from "@tasker/templates";
+import { loadTemplateInThread } from "./template-thread/load-in-thread.ts";
+
+/** Up to this size reading it takes some milliseconds; a thread takes longer to start. */
+const smallDocumentChars = 32 * 1024;
 
 export interface TemplateSettings {
   /** Whose overrides apply (`TASKER_ENV`). */
@@ -19,16 +23,15 @@ export interface AppliedTemplate {
   readonly created: boolean;
 }
 
-/** A template that this orchestrator takes. @throws TaskerError `template_invalid` */
-export function readTemplate(settings: TemplateSettings, text: string, file?: string): Template {
+/**
+ * A template that this orchestrator takes. A large document is read on a thread of its own: it may take seconds, and turns
+ * must not wait for it.
+ * @throws TaskerError `template_invalid`
+ */
+export async function readTemplate(settings: TemplateSettings, text: string, file?: string): Promise<Template> {
   const { environment, defaults, maxSteps } = settings;
-  const template = loadTemplate(text, { environment, defaults, ...(file === undefined ? {} : { file }) });
-  const count = template.steps.length;
-  if (count <= maxSteps) return template;
-  throw new TaskerError("template_invalid", `the template has ${count} steps; this orchestrator takes ${maxSteps}`, {
-    hint: "Raise `limits.max_steps_per_task`, or split the template.",
-    issues: [{ path: "steps", message: `expected at most ${maxSteps} steps, found ${count}` }],
-  });
+  const options = { environment, defaults, maxSteps, ...(file === undefined ? {} : { file }) };
+  return text.length <= smallDocumentChars ? loadTemplate(text, options) : loadTemplateInThread(text, options);
 }
 
 /** @throws TaskerError `template_invalid`, `template_conflict`, and as `Engine.submit` does */
@@ -38,7 +41,7 @@ export async function applyTemplate(
   text: string,
   file: string,
 ): Promise<AppliedTemplate> {
-  const template = readTemplate(settings, text, file);
+  const template = await readTemplate(settings, text, file);
   const created = await engine.applyTemplate(template, text);
   return { name: `${template.namespace}/${template.name}@${template.version}`, created };
 }

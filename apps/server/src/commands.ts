@@ -36,7 +36,7 @@ async function applyTemplate(
   text: string,
   expected: TemplateName,
 ): Promise<{ created: boolean; json: string }> {
-  const template = readTemplate(settings, text);
+  const template = await readTemplate(settings, text);
   for (const key of ["namespace", "name", "version"] as const) {
     if (template[key] !== expected[key]) throw otherName(key, template[key], expected[key]);
   }

@@ -28,6 +28,8 @@ export interface LoadTemplateOptions {
   /** Whose overrides apply (`TASKER_ENV`); none that the document has: no overrides. */
   readonly environment?: string;
   readonly defaults?: Partial<TemplateDefaults>;
+  /** Steps that are accepted; `templateLimits.steps` by default. */
+  readonly maxSteps?: number;
 }
 
 /**
@@ -49,7 +51,8 @@ function readTemplate(root: Node, options: LoadTemplateOptions, issues: IssueLog
   }
   const fields: Fields = new Map();
   collectFields(root, templateKeys, fields, issues);
-  const steps = collectSteps(root, fields.get("steps"), issues);
+  const { maxSteps = templateLimits.steps } = options;
+  const steps = collectSteps(root, fields.get("steps"), maxSteps, issues);
   applyEnvironments(fields.get("environments"), options.environment, fields, stepsByName(steps), issues);
   const defaults = { ...templateDefaults, ...options.defaults };
   const read = steps.map((step) => readStep(step, defaults, issues));
@@ -58,7 +61,7 @@ function readTemplate(root: Node, options: LoadTemplateOptions, issues: IssueLog
   return identity && { ...identity, steps: read.filter((step): step is StepTemplate => step !== null) };
 }
 
-function collectSteps(root: MapNode, field: Field | undefined, issues: IssueLog): StepFields[] {
+function collectSteps(root: MapNode, field: Field | undefined, maxSteps: number, issues: IssueLog): StepFields[] {
   if (field?.node.kind !== "list") {
     if (field) issues.add(placeOf(field.node), `expected a list of steps, found ${describe(field.node)}`);
     else issues.add(placeOf(root), "the template has no `steps`");
@@ -66,8 +69,8 @@ function collectSteps(root: MapNode, field: Field | undefined, issues: IssueLog)
   }
   const { items } = field.node;
   if (items.length === 0) issues.add(keyPlace(field), "a template needs at least one step");
-  if (items.length > templateLimits.steps) {
-    issues.add(keyPlace(field), `the template has ${items.length} steps; at most ${templateLimits.steps} are accepted`);
+  if (items.length > maxSteps) {
+    issues.add(keyPlace(field), `the template has ${items.length} steps; at most ${maxSteps} are accepted`);
     return [];
   }
   return items.flatMap((item) => {
