@@ -53,7 +53,7 @@ def read_settings(
     concurrency: int | None = None,
     processes: int | None = None,
     version: str = "",
-    codec: str = "json",
+    codec: str | None = None,
     drain_seconds: float = 30.0,
     flush_seconds: float = 5.0,
     log_sink: Sink | None = None,
@@ -82,7 +82,7 @@ def read_settings(
         concurrency=None if concurrency is None else _in_range(concurrency, 1, MOST_CONCURRENCY, "TASKER_CONCURRENCY"),
         processes=_in_range(os.cpu_count() or 1 if processes is None else processes, 1, MOST_CONCURRENCY, "processes"),
         version=version[:MAX_VERSION_CHARS],
-        codecs=_codecs(codec),
+        codecs=_codecs(codec or env.get("TASKER_CODEC") or "json"),
         drain_seconds=_seconds(drain_seconds, "drain_seconds"),
         flush_seconds=_seconds(flush_seconds, "flush_seconds"),
         log=Log(log_sink or json_lines(), _log_level(level)),
@@ -132,9 +132,9 @@ def _codecs(value: str) -> tuple[str, ...]:
     if value == "json":
         return ("json",)
     if value != "msgpack":
-        raise ValueError(f"codec: expected 'json' or 'msgpack', got {value!r}")
+        raise ValueError(f"TASKER_CODEC: expected json or msgpack, got {value!r}")
     if not message_pack.AVAILABLE:
-        raise ValueError("codec: 'msgpack' needs the package msgpack: pip install 'tasker_worker[msgpack]'")
+        raise ValueError("TASKER_CODEC: msgpack needs the package msgpack: pip install 'tasker_worker[msgpack]'")
     return ("msgpack", "json")
 
 

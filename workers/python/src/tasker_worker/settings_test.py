@@ -11,10 +11,12 @@ ENV = {"TASKER_STEPS_ENDPOINT": "ipc:///tmp/s", "TASKER_RESULTS_ENDPOINT": "tcp:
 
 def test_settings_come_from_the_environment() -> None:
     variables = {"TASKER_WORKER_ID": "w1", "TASKER_POOL": "gpu", "TASKER_CONCURRENCY": "7", "TASKER_LOG_LEVEL": "debug"}
+    variables["TASKER_CODEC"] = "msgpack"
     settings = read_settings(env={**ENV, **variables})
     assert settings.orchestrators == (Endpoints("ipc:///tmp/s", "tcp://127.0.0.1:5556"),)
     assert (settings.worker_id, settings.pool, settings.concurrency) == ("w1", "gpu", 7)
     assert settings.log.writes_debug
+    assert settings.codecs == ("msgpack", "json")
 
 
 def test_settings_of_the_program_win_over_the_environment() -> None:
@@ -54,7 +56,7 @@ def test_several_orchestrators_are_separated_by_commas() -> None:
         ({}, {"TASKER_POOL": "-x"}, "TASKER_POOL: expected"),
         ({}, {"TASKER_CONCURRENCY": "many"}, "TASKER_CONCURRENCY: expected an integer, got 'many'"),
         ({"concurrency": 0}, {}, "TASKER_CONCURRENCY: expected an integer from 1 to 5000, got 0"),
-        ({"codec": "xml"}, {}, "codec: expected 'json' or 'msgpack', got 'xml'"),
+        ({}, {"TASKER_CODEC": "xml"}, "TASKER_CODEC: expected json or msgpack, got 'xml'"),
         ({"processes": 0}, {}, "processes: expected an integer"),
         ({"drain_seconds": -1}, {}, "drain_seconds: expected seconds"),
         ({}, {"TASKER_LOG_LEVEL": "loud"}, "TASKER_LOG_LEVEL: expected one of debug, info, warn, error, silent"),

@@ -36,9 +36,9 @@ class Worker:
 
     Every argument wins over its variable: `steps_endpoint` (`TASKER_STEPS_ENDPOINT`), `results_endpoint`
     (`TASKER_RESULTS_ENDPOINT`), `worker_id` (`TASKER_WORKER_ID`), `pool` (`TASKER_POOL`), `concurrency`
-    (`TASKER_CONCURRENCY`), `log_level` (`TASKER_LOG_LEVEL`). `processes` is the number of processes for handlers that run in
+    (`TASKER_CONCURRENCY`), `log_level` (`TASKER_LOG_LEVEL`), `codec` (`TASKER_CODEC`). `processes` is the number of processes for handlers that run in
     processes, `drain_seconds` how long running handlers may take after `stop`, `flush_seconds` how long, after that, results
-    may wait for their acks; `log_sink` takes the logs instead of stderr; `codec` is "json" or "msgpack".
+    may wait for their acks; `log_sink` takes the logs instead of stderr.
 
     Raises ValueError when a setting is missing or wrong.
     """
@@ -53,7 +53,7 @@ class Worker:
         concurrency: int | None = None,
         processes: int | None = None,
         version: str = "",
-        codec: str = "json",
+        codec: str | None = None,
         drain_seconds: float = 30.0,
         flush_seconds: float = 5.0,
         log_sink: Sink | None = None,

@@ -32,7 +32,7 @@ class StepStopped(Exception):
 
 
 class CheckpointRefused(Exception):
-    """The cursor is not kept: `code` is `stale_lease`, `too_large`, `malformed`, or `ended` when the attempt is over."""
+    """The cursor is not kept. `code` is `stale_lease` (the step is no longer this attempt's: stop), `too_large` or `malformed`."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the checkpoint was refused: {code}")

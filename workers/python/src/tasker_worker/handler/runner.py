@@ -324,7 +324,7 @@ class Runner:
         if runs:
             self._deliveries.checkpoint(attempt.origin, lease_id, seq, cursor_json)
         else:
-            settle("ended")
+            settle("stale_lease")
 
     def _end_checkpoints(self, lease_id: str) -> None:
         """A call that waits must not outlive its attempt (R-82)."""
@@ -332,4 +332,4 @@ class Runner:
             waiting = self._unsettled.pop(lease_id, [])
             self._cursor_seqs.pop(lease_id, None)
         for _, settle in waiting:
-            settle("ended")
+            settle("stale_lease")
