@@ -21,12 +21,11 @@ beforeAll(async () => {
   try {
     const victim = world.startWorker("victim");
     await world.joined("victim");
-    await gatedTasks(world, 1);
+    const first = await gatedTasks(world, 1);
+    const id = first.ids[0]!;
     await victim.kill();
     world.startWorker("w1");
     await world.joined("w1");
-    const [lost] = (await world.audit()).tasks;
-    const { id } = lost!.task.detail;
     await until("the lost step runs again", 60_000, async () => {
       const { steps } = await world.orchestrator.task(id);
       return steps.some(({ attempt, status }) => attempt === 2 && status === "in_progress");

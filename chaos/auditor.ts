@@ -1,11 +1,15 @@
 /**
  * The auditor: compares what clients were told, what workers did, and what the database says, and finds every promise
- * that was broken. Works on the files alone, whoever left them behind; nothing may be running on them any more:
+ * that was broken. Works on a copy of the files alone, whoever left them behind; nothing may be writing to them any more:
  *
  *   node chaos/auditor.ts --database FILE [--client FILE]... [--worker FILE]...
  */
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
+import { openStore } from "@tasker/store";
 import { type Accounts, readAccounts } from "./audit/accounts.ts";
 import { type ClientTotals, checkClients } from "./audit/check-clients.ts";
 import { checkExecutions, ExecutionBook, type ExecutionTotals } from "./audit/check-executions.ts";
@@ -47,7 +51,27 @@ export interface Audit {
 }
 
 /** @throws TaskerError `database_unusable` */
-export async function audit({ database, clientLogs, workerLogs }: AuditFiles): Promise<Audit> {
+export async function audit(files: AuditFiles): Promise<Audit> {
+  const folder = mkdtempSync(join(tmpdir(), "tasker-audit-"));
+  try {
+    return await auditCopy({ ...files, database: await copyOf(files.database, folder) });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Opened once as an orchestrator opens it, so that the tables have every turn that its log has. */
+async function copyOf(database: string, folder: string): Promise<string> {
+  const copy = join(folder, "tasker.db");
+  for (const ending of ["", "-wal", "-turns-a", "-turns-b"]) {
+    if (existsSync(database + ending)) copyFileSync(database + ending, copy + ending);
+  }
+  const store = await openStore({ database: copy });
+  await store.close();
+  return copy;
+}
+
+async function auditCopy({ database, clientLogs, workerLogs }: AuditFiles): Promise<Audit> {
   const findings = new Findings();
   checkFile(database, findings);
   const accounts = await readAccounts(database);

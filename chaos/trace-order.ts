@@ -13,7 +13,8 @@ export interface CallOrder {
 }
 
 const incoming = /^(?:read|recvfrom|recvmsg)\(.*(?:POST \/v1\/tasks |results \{)/;
-const synced = /^(?:fsync|fdatasync)\(.*= 0$/;
+/** Of the turn log: it makes a commit durable, the tables follow. */
+const synced = /^(?:fsync|fdatasync)\(\d+<[^>]*-turns-[ab]>.*= 0$/;
 const sends = /^(?:write|writev|sendto|sendmsg)\(/;
 const outgoing = { replies: /HTTP\/1\.1 201/, batches: /type\\":\\"batch\\"/, acks: /result_ack/ } as const;
 
