@@ -55,7 +55,7 @@ async function everyTaskCompletedOnce(): Promise<void> {
 }
 
 describe("kill -9 in the middle of 200 tasks", () => {
-  it("of the orchestrator: all complete after its restart, each step with one accepted result", async () => {
+  it("fault 1: of the orchestrator: all complete after its restart, each step with one accepted result", async () => {
     system.startWorker(worker);
     await middle();
     await system.kill(system.server!);
@@ -63,7 +63,7 @@ describe("kill -9 in the middle of 200 tasks", () => {
     await everyTaskCompletedOnce();
   });
 
-  it("of the worker: all complete through the next one, each step with one accepted result", async () => {
+  it("fault 11: of the worker: all complete through the next one, each step with one accepted result", async () => {
     const first = system.startWorker(worker);
     await middle();
     await system.kill(first);

@@ -58,7 +58,7 @@ describe("the order fulfilment", () => {
     await audit(view);
   });
 
-  it("completes every task when the orchestrator is killed in the middle, with one accepted result a step", async () => {
+  it("fault 1: completes every task when the orchestrator is killed in the middle, with one accepted result a step", async () => {
     system.startWorker(worker);
     const ids = await submitMany(200);
     await system.kill(system.server!);
@@ -68,7 +68,7 @@ describe("the order fulfilment", () => {
     for (const view of views) await audit(view);
   });
 
-  it("completes every task when its worker is killed in the middle; only payments wait for a person", async () => {
+  it("fault 11: completes every task when its worker is killed in the middle; only payments wait for a person", async () => {
     const first = system.startWorker(worker);
     const ids = await submitMany(200);
     await system.kill(first);
@@ -106,7 +106,7 @@ describe("without a worker", () => {
     expect(view.steps[0]).toMatchObject({ name: "validate_order", status: "ready", reason: "no_worker" });
   });
 
-  it("a second orchestrator on the same database is refused", async () => {
+  it("fault 10: a second orchestrator on the same database is refused", async () => {
     const args = ["server", "--database", join(system.folder, "tasker.db"), "--http", "127.0.0.1:0", "--json"];
     const outcome = await system.tasker(...args);
     expect(outcome.stdout).toBe("");
@@ -114,7 +114,7 @@ describe("without a worker", () => {
     expect(outcome.stderr).toMatch(/process \d+ has the database .* open/);
   });
 
-  it("SIGTERM ends the orchestrator with exit code 0", async () => {
+  it("fault 39: SIGTERM ends the orchestrator with exit code 0", async () => {
     system.server!.kill("SIGTERM");
     expect((await once(system.server!, "exit"))[0]).toBe(0);
   });

@@ -23,7 +23,7 @@ export const killedAnyInstant: Case = {
 export const killedBeforeSend: Case = {
   number: 2,
   needs: ["strace"],
-  recovery: "ready again to the first of the steps running",
+  recovery: "ready again to all of the steps done",
   async run(scene) {
     const world = await scene.open({ everyMs: null });
     world.startWorker("w1");
@@ -39,11 +39,10 @@ export const killedBeforeSend: Case = {
     await world.orchestrator.start();
     const ready = performance.now();
     const ids = await submitted;
-    await until(
-      "the steps run",
-      60_000,
-      async () => (await world.orchestrator.task(ids[0]!)).steps[0]!.status === "completed",
-    );
+    await until("the steps that were leased are done", 60_000, async () => {
+      const states = await Promise.all(ids.map((id) => world.orchestrator.task(id)));
+      return states.every(({ steps }) => steps[0]!.status === "completed");
+    });
     scene.recovered(performance.now() - ready);
   },
 };

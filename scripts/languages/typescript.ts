@@ -1,7 +1,11 @@
-/** TypeScript: `make setup` brought its Node, so it is always there. Its suite is the whole repository's vitest. */
+/**
+ * TypeScript: `make setup` brought its Node, so it is always there. Its suite is the whole repository's vitest, which has to show
+ * every fault of the fault table.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { faultsNotShown, type TestOutcome } from "../fault-coverage.ts";
 import { type Counts, type Language, root, run } from "./language.ts";
 
 interface Report {
@@ -10,6 +14,7 @@ interface Report {
   readonly numFailedTestSuites: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
+  readonly testResults: readonly { readonly assertionResults: readonly TestOutcome[] }[];
 }
 
 export const typescript: Language = {
@@ -30,9 +35,11 @@ function test(): Counts {
   const report = readReport(file);
   rmSync(folder, { recursive: true, force: true });
   const broken = !endedWell && report.numFailedTests === 0 ? Math.max(1, report.numFailedTestSuites) : 0;
+  const notShown = faultsNotShown(report.testResults.flatMap(({ assertionResults }) => assertionResults));
+  for (const text of notShown) console.error(text);
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + broken,
+    failed: report.numFailedTests + broken + notShown.length,
     skipped: report.numPendingTests + report.numTodoTests,
   };
 }
@@ -42,6 +49,13 @@ function readReport(path: string): Report {
     return JSON.parse(readFileSync(path, "utf8")) as Report;
   } catch {
     console.error("vitest wrote no report; what it printed is above");
-    return { numPassedTests: 0, numFailedTests: 0, numFailedTestSuites: 1, numPendingTests: 0, numTodoTests: 0 };
+    return {
+      numPassedTests: 0,
+      numFailedTests: 0,
+      numFailedTestSuites: 1,
+      numPendingTests: 0,
+      numTodoTests: 0,
+      testResults: [],
+    };
   }
 }

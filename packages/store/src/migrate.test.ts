@@ -50,7 +50,7 @@ test("a migration that fails leaves nothing of itself and can be tried again", (
   database.close();
 });
 
-test("a migration killed midway is rolled back, and the database opens again", async () => {
+test("fault 9: a migration killed midway is rolled back, and the database opens again", async () => {
   await (await openStore({ database: path })).close();
   expect(await runProgram(dieInMigration, path).ended).toBe("SIGKILL");
   const database = new DatabaseSync(path);
@@ -60,7 +60,7 @@ test("a migration killed midway is rolled back, and the database opens again", a
   await (await openStore({ database: path })).close();
 });
 
-test("a new database killed midway in its first migration opens as a new one", async () => {
+test("fault 9: a new database killed midway in its first migration opens as a new one", async () => {
   const database = new DatabaseSync(path);
   const broken = makeMigration(1, "broken", "create table tasks (x integer) strict; select nothing");
   expect(() => applyMigrations(database, path, [broken])).toThrow();

@@ -65,7 +65,7 @@ describe("the lock", () => {
     await (await openStore({ database })).close();
   });
 
-  test("refuses a second process, names the first, and vanishes when that is killed", async () => {
+  test("fault 10: refuses a second process, names the first, and vanishes when that is killed", async () => {
     const holder = runProgram(holdDatabase, database);
     expect(await holder.lines.next()).toMatchObject({ value: "open" });
     const error = await refusal(() => openStore({ database }));
@@ -112,7 +112,7 @@ describe("the lock", () => {
 });
 
 describe("what cannot be opened", () => {
-  test("a newer schema is refused, and which version it needs is said", async () => {
+  test("fault 8: a newer schema is refused, and which version it needs is said", async () => {
     await (await openStore({ database })).close();
     alter((connection) => connection.exec("insert into schema_migrations values (99, 'future', 'abc', 0)"));
     for (const open of [() => openStore({ database }), () => openQueries({ database })]) {
@@ -133,7 +133,7 @@ describe("what cannot be opened", () => {
     });
   });
 
-  test("a file that is no database is refused and stays as it is", async () => {
+  test("fault 8: a file that is no database is refused and stays as it is", async () => {
     mkdirSync(join(folder, "data"));
     writeFileSync(database, "name: process_order\n".repeat(100));
     expect(await refusal(() => openStore({ database }))).toMatchObject({
@@ -180,7 +180,7 @@ describe("what cannot be opened", () => {
     expect(error.hint).not.toBe("");
   });
 
-  test("a file cut short fails the first read, and the store answers nothing from then on", async () => {
+  test("fault 8: a file cut short fails the first read, and the store answers nothing from then on", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)], newTasks: [taskRow(1)] }));
     await store.publish();

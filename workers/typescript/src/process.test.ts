@@ -32,7 +32,7 @@ afterEach(() => {
   orchestrator.close();
 });
 
-test("heartbeats go on while a handler blocks the process, and so do acks and rejects", async () => {
+test("fault 13: heartbeats go on while a handler blocks the process, and so do acks and rejects", async () => {
   const session = await startChild();
   const { leases } = orchestrator.sendBatch(session, [{ handler: "blocks", context: '{"ms":3000}' }]);
   const count = () => orchestrator.all("heartbeat").filter((one) => one.leases.includes(leases[0]!)).length;
@@ -52,7 +52,7 @@ test("heartbeats go on while a handler blocks the process, and so do acks and re
   await orchestrator.results([...leases, ...held.leases]);
 });
 
-test("SIGTERM lets running steps end, then the process exits with 0", async () => {
+test("fault 39: SIGTERM lets running steps end, then the process exits with 0", async () => {
   const session = await startChild();
   const { leases } = orchestrator.sendBatch(session, [{ handler: "waits", context: '{"ms":400}' }]);
   await orchestrator.until(() => orchestrator.all("heartbeat").find((one) => one.leases.length === 1), "it to run");

@@ -454,7 +454,7 @@ describe("leaving", () => {
     expect(result).toMatchObject({ output: '"done"' });
   });
 
-  test("a batch that is on its way from the sockets to the handlers is given back before the bye", async () => {
+  test("fault 39: a batch that is on its way from the sockets to the handlers is given back before the bye", async () => {
     worker.handle("uncalled", () => "done");
     const session = await connect();
     const { leases } = orchestrator.sendBatch(session, [{ handler: "uncalled" }]);

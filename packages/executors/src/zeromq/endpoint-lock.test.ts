@@ -10,7 +10,7 @@ import { temporaryFolder } from "./testing/peers.ts";
 const folder = temporaryFolder();
 afterAll(() => folder.dispose());
 
-test("a lock is held until its process is killed, and what that left behind is removed", async () => {
+test("fault 10: a lock is held until its process is killed, and what that left behind is removed", async () => {
   const path = join(folder.path, "steps.sock");
   const script = fileURLToPath(new URL("./testing/lock-process.ts", import.meta.url));
   const holder = spawn(process.execPath, [script, path], { stdio: ["pipe", "pipe", "inherit"] });

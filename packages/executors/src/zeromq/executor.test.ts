@@ -141,7 +141,7 @@ test.each([
   expect(executor.counters).toMatchObject({ batchesOut: 1, resultsIn: 10, sessionsJoined: 1, badFrames: {} });
 });
 
-test("a worker process that is killed is closed at once and lost within seconds", async () => {
+test("fault 11: a worker process that is killed is closed at once and lost within seconds", async () => {
   const { executor, events } = await start({ steps: ["tcp://127.0.0.1:*"], results: ["tcp://127.0.0.1:*"] });
   const [steps, results] = [executor.endpoints.steps[0]!, executor.endpoints.results[0]!];
   const process = startPeer(steps, results, "@w1-00000001 ");
@@ -215,7 +215,7 @@ test("after a restart a session's batches have a seq that it has not seen, even 
   expect(after.seq).toBeGreaterThan(before.seq!);
 });
 
-test("a second process is refused the endpoints, and the first goes on", async () => {
+test("fault 10: a second process is refused the endpoints, and the first goes on", async () => {
   const endpoints = ipc("taken");
   const { executor, events } = await start(endpoints);
   await expect(start(endpoints)).rejects.toMatchObject({

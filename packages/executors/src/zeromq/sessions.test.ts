@@ -200,7 +200,7 @@ describe("losing and finding again", () => {
     expect(kinds(roster)).toEqual([`lost ${session} unreachable`]);
   });
 
-  test("a minute in which the orchestrator itself stood still is nobody's silence", () => {
+  test("fault 14: a minute in which the orchestrator itself stood still is nobody's silence", () => {
     const roster = joined();
     roster.freeze(60_000);
     expect(kinds(roster)).toEqual([]);
@@ -217,7 +217,7 @@ describe("losing and finding again", () => {
     expect(roster.roster.population.sessions).toBe(0);
   });
 
-  test("a batch that crossed with the bye was never read: it goes elsewhere, what was read before is lost", () => {
+  test("fault 39: a batch that crossed with the bye was never read: it goes elsewhere, what was read before is lost", () => {
     const roster = joined();
     const read = roster.dispatch(session, "b1");
     const seq = (roster.takeSent()[0]!.message as { seq: number }).seq;
@@ -282,7 +282,7 @@ describe("one worker id, two sessions", () => {
     expect(roster.roster.population).toEqual({ sessions: 1, joined: 1, plain: 0 });
   });
 
-  test("so it does when the old connection is half open and its heartbeats still wait in a queue", () => {
+  test("fault 17: so it does when the old connection is half open and its heartbeats still wait in a queue", () => {
     const roster = joined();
     roster.subscribe(`@${rebuilt} `);
     roster.hello(rebuilt);
@@ -292,7 +292,7 @@ describe("one worker id, two sessions", () => {
     expect(kinds(roster)).toEqual([`joined ${rebuilt}`, `lost ${session} superseded`]);
   });
 
-  test("a second process is refused once the first has shown that it lives", () => {
+  test("fault 22: a second process is refused once the first has shown that it lives", () => {
     const roster = joined();
     roster.subscribe(`@${rebuilt} `);
     roster.hello(rebuilt);
@@ -339,7 +339,7 @@ describe("one worker id, two sessions", () => {
 });
 
 describe("leases that a session should hold", () => {
-  test("a batch that did not arrive within 3 s is missing, and the deaf worker gets nothing until it hears", () => {
+  test("fault 16: a batch that did not arrive within 3 s is missing, and the deaf worker gets nothing until it hears", () => {
     const roster = joined();
     roster.dispatch(session, "b1", 2);
     roster.takeSent();
@@ -469,7 +469,7 @@ describe("leases that a session should hold", () => {
     expect(roster.counters.badFrames).toEqual({ too_large: 1 });
   });
 
-  test("a worker that drains gives back what it did not start and gets nothing more", () => {
+  test("fault 39: a worker that drains gives back what it did not start and gets nothing more", () => {
     const roster = joined();
     roster.dispatch(session, "b1");
     roster.reject(session, ["b1.1"], "draining");

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-describe("kill -9 during commits", () => {
+describe("fault 1: kill -9 during commits", () => {
   test("loses nothing that was acknowledged and leaves no half of a turn", async () => {
     const acknowledged: number[] = [];
     for (const kills of [1, 7, 40, 150]) {
@@ -60,7 +60,7 @@ describe("kill -9 during commits", () => {
   }
 });
 
-describe("a full disk", () => {
+describe("fault 7: a full disk", () => {
   /** Commits until there is no more room; answers how many went in. */
   async function fill(store: Store): Promise<number> {
     const context = JSON.stringify("x".repeat(50_000));

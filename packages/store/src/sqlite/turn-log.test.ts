@@ -96,7 +96,7 @@ describe("a log that is refused", () => {
 });
 
 describe("a store on its log", () => {
-  test("shows after a crash what was committed and never published", async () => {
+  test("fault 1: shows after a crash what was committed and never published", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)], newTasks: [taskRow(1)] }));
     await store.close();
@@ -133,7 +133,7 @@ describe("a store on its log", () => {
     await expect(openStore({ database: other })).rejects.toMatchObject({ code: "database_unusable" });
   });
 
-  test("that was written by half is as if the turn had never been", async () => {
+  test("fault 5: that was written by half is as if the turn had never been", async () => {
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)] }));
     await store.commit(turn({ newTasks: [taskRow(1)] }));
