@@ -22,6 +22,7 @@ node_modules/.ready: package.json package-lock.json
 
 toolchains: setup ## Install what the workers' other languages need (apt packages when root on Debian)
 	$(NODE) scripts/set-up-languages.ts
+	$(NODE) scripts/set-up-fault-tools.ts
 
 demo: toolchains ## Run the order fulfilment and a scientific workflow through real workers
 	$(NODE) examples/demo.ts

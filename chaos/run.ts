@@ -10,6 +10,7 @@ import { allCases } from "./cases/all.ts";
 import { asMarkdown, asText, makeReport, verdict } from "./report.ts";
 import { type CaseResult, runCase } from "./run-case.ts";
 import type { Case, Scale } from "./scene.ts";
+import { buildWorkers, languagesMissing } from "./workers.ts";
 
 const minutes = number("MINUTES", 3);
 const seed = number("SEED", Date.now() % 1_000_000);
@@ -25,10 +26,12 @@ if (cases.length === 0) {
   process.exit(2);
 }
 
-const began = performance.now();
-const secondsSoFar = () => (performance.now() - began) / 1000;
 const results: CaseResult[] = [];
 const next = endlessly(cases);
+for (const text of languagesMissing()) console.log(`without workers in ${text}`);
+buildWorkers();
+const began = performance.now();
+const secondsSoFar = () => (performance.now() - began) / 1000;
 console.log(`chaos: ${cases.length} cases, ${minutes} minutes, seed ${seed}, ${atOnce} at once`);
 await Promise.all(Array.from({ length: atOnce }, keepRunning));
 

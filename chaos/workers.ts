@@ -1,17 +1,43 @@
-/** The workers of the runs, by language: those that this machine has and whose worker library is in this repository. */
+/** The workers of the runs, by language: of TypeScript always, of the others where this machine is set up for them. */
 import { join } from "node:path";
+import { languages } from "../scripts/languages/all.ts";
 
-export type Language = "typescript" | "plain" | "orders";
+/** `plain` speaks protocol 1.0 alone; `orders` runs the order fulfilment. */
+export type Language = "typescript" | "python" | "go" | "ruby" | "plain" | "orders";
 
-const folder = join(import.meta.dirname, "workers");
+const commands = new Map<Language, readonly string[]>([
+  ["plain", [process.execPath, join(import.meta.dirname, "workers/typescript/plain.ts")]],
+  ["orders", [process.execPath, join(import.meta.dirname, "../examples/order-fulfillment/typescript/worker.ts")]],
+]);
 
-/** The command that starts a worker of this language. */
+/** The command that starts a worker of this language. @throws Error when it cannot be built */
 export function commandOf(language: Language): readonly string[] {
-  return commands[language];
+  const known = commands.get(language);
+  if (known !== undefined) return known;
+  const { command, args } = languages
+    .find(({ name }) => name === language)!
+    .command(`chaos/workers/${language}/worker`);
+  commands.set(language, [command, ...args]);
+  return [command, ...args];
 }
 
-const commands: Record<Language, readonly string[]> = {
-  typescript: [process.execPath, join(folder, "worker.ts")],
-  plain: [process.execPath, join(folder, "plain.ts")],
-  orders: [process.execPath, join(import.meta.dirname, "../examples/order-fulfillment/typescript/worker.ts")],
-};
+let available: readonly Language[] | null = null;
+
+/** The languages in which `chaos.work` and `chaos.gate` can run here, TypeScript first. */
+export function languagesHere(): readonly Language[] {
+  available ??= languages.filter((language) => language.missing() === undefined).map(({ name }) => name as Language);
+  return available;
+}
+
+/** Builds what has to be built, so that no run waits for it. */
+export function buildWorkers(): void {
+  for (const language of languagesHere()) commandOf(language);
+}
+
+/** Why the others cannot. */
+export function languagesMissing(): string[] {
+  return languages.flatMap((language) => {
+    const missing = language.missing();
+    return missing === undefined ? [] : [`${language.name}: ${missing}`];
+  });
+}

@@ -5,7 +5,7 @@ import type { Case } from "../scene.ts";
 import { LossyNetwork } from "../system-faults.ts";
 import { pause, until } from "../waiting.ts";
 import type { World } from "../world.ts";
-import { againAfter, gatedTasks, historyOf, losses, underLoad } from "./scenery.ts";
+import { againAfter, gatedTasks, historyOf, losses, nextLanguage, underLoad } from "./scenery.ts";
 
 export const deafWorker: Case = {
   number: 16,
@@ -14,7 +14,7 @@ export const deafWorker: Case = {
   async run(scene) {
     const world = await underLoad(scene, { transport: "tcp" });
     const link = await world.link();
-    world.startWorker("deaf", { link, concurrency: 50 });
+    world.startWorker("deaf", { link, concurrency: 50, language: nextLanguage() });
     await world.joined("deaf");
     link.hold("to worker");
     const at = Date.now();
@@ -37,7 +37,7 @@ export const halfOpen: Case = {
   async run(scene) {
     const world = await underLoad(scene, { transport: "tcp" });
     const link = await world.link();
-    world.startWorker("far", { link });
+    world.startWorker("far", { link, language: nextLanguage() });
     await world.joined("far");
     for (let round = 0; round < (scene.isLong ? 5 : 2); round++) {
       const before = await sessionOf(world, "far");
@@ -65,7 +65,7 @@ export const partition: Case = {
   async run(scene) {
     const world = await underLoad(scene, { transport: "tcp" });
     const link = await world.link();
-    world.startWorker("far", { link });
+    world.startWorker("far", { link, language: nextLanguage() });
     await world.joined("far");
     for (let round = 0; round < (scene.isLong ? 2 : 1); round++) {
       const gated = await gatedTasks(world, 6);
@@ -97,7 +97,7 @@ export const packetLoss: Case = {
       serverEnv: { TASKER_STEP_EXECUTION_ALLOW_INSECURE_TCP: "true" },
       withoutTemplates: ["fulfillment/process_order"],
     });
-    world.startWorker("far", { inside: network.inside });
+    world.startWorker("far", { inside: network.inside, language: nextLanguage() });
     await world.joined("far");
     world.load!.start();
     await pause(scene.isLong ? 60_000 : 10_000);
@@ -131,7 +131,7 @@ export const resultsLost: Case = {
 async function disturbed(scene: Parameters<Case["run"]>[0], fate: (roll: number, text: string) => Fate): Promise<void> {
   const world = await scene.open({ transport: "tcp" });
   const links = [await world.link(), await world.link()];
-  for (const [index, link] of links.entries()) world.startWorker(`w${index}`, { link });
+  for (const [index, link] of links.entries()) world.startWorker(`w${index}`, { link, language: nextLanguage() });
   world.startWorker("orders", { language: "orders", link: links[0]! });
   await world.joined("w0", "w1", "orders");
   for (const link of links) link.decide((text) => fate(world.random.uniform(), text));

@@ -7,7 +7,7 @@ import type { Case } from "../scene.ts";
 import { FakeClock } from "../system-faults.ts";
 import { pause, until } from "../waiting.ts";
 import type { World } from "../world.ts";
-import { historyOf, losses, lossReasons, underLoad } from "./scenery.ts";
+import { historyOf, losses, lossReasons, nextLanguage, underLoad } from "./scenery.ts";
 
 const close = `
 namespace: chaos
@@ -129,7 +129,7 @@ export const orderlyStops: Case = {
     const world = await underLoad(scene);
     for (let round = 0; round < (scene.isLong ? 8 : 2); round++) {
       for (const id of ["w3", "w4"]) {
-        const worker = world.startWorker(`${id}-${round}`);
+        const worker = world.startWorker(`${id}-${round}`, { language: nextLanguage() });
         await world.joined(`${id}-${round}`);
         await pause(500);
         const { code } = await worker.terminate();

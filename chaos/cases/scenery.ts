@@ -3,17 +3,26 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Scene } from "../scene.ts";
 import { until } from "../waiting.ts";
+import { type Language, languagesHere } from "../workers.ts";
 import type { World, WorldOptions } from "../world.ts";
 
-/** A world with load and workers for all of it. */
+/** A world with load and workers for all of it: one in TypeScript, one in another language by turns, one for orders. */
 export async function underLoad(scene: Scene, options: Omit<WorldOptions, "seed"> = {}): Promise<World> {
   const world = await scene.open(options);
   world.startWorker("w1");
-  world.startWorker("w2");
+  world.startWorker("w2", { language: nextLanguage() });
   world.startWorker("orders", { language: "orders" });
   await world.joined("w1", "w2", "orders");
   world.load!.start();
   return world;
+}
+
+let turn = 0;
+
+/** Every language that this machine has, one after the other. */
+export function nextLanguage(): Language {
+  const here = languagesHere();
+  return here[++turn % here.length]!;
 }
 
 /** Tasks whose three steps run until the gate is opened. */

@@ -1,7 +1,7 @@
 /** Faults 11 to 15 and 22 to 24: workers that die, stand still, block, kill, double or dawdle. */
 import type { Case } from "../scene.ts";
 import { pause, until } from "../waiting.ts";
-import { againAfter, gatedTasks, historyOf, losses, underLoad } from "./scenery.ts";
+import { againAfter, gatedTasks, historyOf, losses, nextLanguage, underLoad } from "./scenery.ts";
 
 export const workerKilled: Case = {
   number: 11,
@@ -10,7 +10,7 @@ export const workerKilled: Case = {
   async run(scene) {
     const world = await underLoad(scene);
     for (let kill = 0; kill < (scene.isLong ? 8 : 2); kill++) {
-      const victim = world.startWorker("victim");
+      const victim = world.startWorker("victim", { language: nextLanguage() });
       await world.joined("victim");
       const gated = await gatedTasks(world, 8);
       const at = Date.now();
@@ -35,7 +35,7 @@ export const workerStopped: Case = {
   withinMs: 10_000,
   async run(scene) {
     const world = await underLoad(scene);
-    const sleeper = world.startWorker("sleeper");
+    const sleeper = world.startWorker("sleeper", { language: nextLanguage() });
     await world.joined("sleeper");
     const gated = await gatedTasks(world, 6);
     const at = Date.now();

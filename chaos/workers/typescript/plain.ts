@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Publisher, Subscriber } from "zeromq";
-import { appendLine } from "../json-lines.ts";
+import { appendLine } from "../../json-lines.ts";
 
 interface PlainBatch {
   readonly batch_id: string;

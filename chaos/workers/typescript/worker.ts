@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RetryableError, type Step, Worker } from "@tasker/worker";
-import { appendLine } from "../json-lines.ts";
+import { appendLine } from "../../json-lines.ts";
 
 const { CHAOS_LOG: log, CHAOS_HANDLERS: offered = "chaos.work,chaos.gate" } = process.env;
 const workerId = process.env.TASKER_WORKER_ID!;
