@@ -8,7 +8,7 @@ export interface Exit {
 }
 
 /** What is kept of a process's stderr, in characters. */
-const keptText = 64_000;
+const keptText = 1_000_000;
 
 export class Process {
   readonly name: string;

@@ -87,6 +87,7 @@ export const fullDisk: Case = {
       await until("tasks are acknowledged again", 60_000, () => world.client.acknowledged > before);
       scene.recovered(performance.now() - at);
     }
+    scene.must(world.orchestrator.process!.said.includes('"event":"disk.low"'), "the log warns before");
     scene.count("refused with 503 storage_full", world.client.refusals.storage_full!);
     scene.must(world.orchestrator.process!.isAlive, "the orchestrator lives through it");
   },

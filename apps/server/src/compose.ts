@@ -12,6 +12,7 @@ import { compileSchema } from "@tasker/templates";
 import { type AppliedTemplate, applyTemplate, applyTemplateFolder, type TemplateSettings } from "./apply-templates.ts";
 import { engineCommands } from "./commands.ts";
 import { addressText, type ServerConfig } from "./config.ts";
+import { watchDisk } from "./disk-watch.ts";
 import { openLog } from "./log.ts";
 import { eventLoopScheduler, machineClock, machineRandom } from "./platform.ts";
 import { startReaderThread } from "./reader/reader-client.ts";
@@ -41,6 +42,7 @@ export async function startServer(config: ServerConfig, log: Log = openLog(confi
   try {
     const store = await openStore({ database: config.database, publishing: "thread" });
     parts.started(() => store.close());
+    parts.started(await watchDisk({ file: config.database, warnBelowBytes: config.diskWarningBytes, log }));
     const engine = await startEngine(config, store, log);
     const reader = await startReaderThread(config.database, store, engine);
     parts.started(() => reader.close());

@@ -26,6 +26,7 @@ export interface ServerConfig {
   readonly logLevel: LogLevel;
   readonly leaseGraceMs: number;
   readonly drainMs: number;
+  readonly diskWarningBytes: number;
   readonly limits: {
     readonly maxContextBytes: number;
     readonly maxOutputBytes: number;
@@ -206,6 +207,7 @@ function toServerConfig(values: ConfigValues, raw: RawValues, problems: ConfigPr
     logLevel: values.log_level,
     leaseGraceMs: values.lease_grace_ms,
     drainMs: values.drain_ms,
+    diskWarningBytes: values.disk_warning_bytes,
     limits: {
       maxContextBytes: values["limits.max_context_bytes"],
       maxOutputBytes: values["limits.max_output_bytes"],

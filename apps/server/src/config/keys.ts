@@ -67,6 +67,10 @@ export const configKeys = {
     default: 2_000,
     does: "How long a graceful stop waits for messages and replies that are on their way.",
   }),
+  disk_warning_bytes: key(integer(0, 1024 * 1024 * mib), {
+    default: 512 * mib,
+    does: "With less free space than this on the database's disk the log says so (`disk.low`). 0: never.",
+  }),
   "limits.max_context_bytes": key(integer(kib, 256 * mib), {
     default: 4 * mib,
     does: "The context of one task; a larger one is refused.",
