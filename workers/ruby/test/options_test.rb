@@ -38,6 +38,7 @@ class OptionsTest < Minitest::Test
       { steps_endpoint: "ipc:///a", results_endpoint: "ipc:///b", worker_id: "a b" } => /TASKER_WORKER_ID: expected/,
       { steps_endpoint: "ipc:///a", results_endpoint: "ipc:///b", log_level: "loud" } => /TASKER_LOG_LEVEL: expected one of/,
       { steps_endpoint: "ipc:///a", results_endpoint: "ipc:///b", drain_ms: -1 } => /drain_ms: expected/,
+      { steps_endpoint: "ipc:///a", results_endpoint: "ipc:///b", codec: "xml" } => /codec: expected json or msgpack/,
       { endpoint: "ipc:///a" } => /unknown options endpoint/
     }.each { |options, message| assert_match message, assert_raises(ArgumentError) { read(options, {}) }.message }
   end

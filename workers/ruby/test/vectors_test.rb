@@ -11,10 +11,13 @@ class VectorsTest < Minitest::Test
     Dir[File.join(FOLDER, kind, "**/*.json")].map { |file| [file.delete_prefix("#{FOLDER}/"), JSON.parse(File.read(file))] }
   end
 
+  def self.accepted = @accepted ||= vectors("accept").to_h { |file, vector| [File.basename(file), vector] }
+
   vectors("accept").each do |file, vector|
     define_method("test_accepts_#{file}") do
       message = decode(vector)
       assert_empty message["refused"] || []
+      assert_equal decode(self.class.accepted.fetch(vector["equals"])), message if vector["equals"]
       (vector["raw"] || {}).each do |path, text|
         value = at(message, path)
         expected = TaskerWorker::JsonText.parse(text)

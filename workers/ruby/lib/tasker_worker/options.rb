@@ -15,9 +15,9 @@ module TaskerWorker
     MOST_MS = (2**31) - 1
     MAX_VERSION_CHARS = 128
     LEGAL_NAME = /\A[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\z/
-    KNOWN = %i[steps_endpoint results_endpoint worker_id pool concurrency version drain_ms flush_ms logger log_level].freeze
+    KNOWN = %i[steps_endpoint results_endpoint worker_id pool concurrency version drain_ms flush_ms logger log_level codec].freeze
 
-    attr_reader :orchestrators, :worker_id, :pool, :concurrency, :version, :drain_ms, :flush_ms, :log
+    attr_reader :orchestrators, :worker_id, :pool, :concurrency, :version, :drain_ms, :flush_ms, :log, :codecs
 
     # @raise [ArgumentError] names the setting, what was expected, and what was there
     def initialize(options, env: ENV, default_logger: nil)
@@ -31,6 +31,7 @@ module TaskerWorker
       @version = options.fetch(:version, "").to_s[0, MAX_VERSION_CHARS]
       @drain_ms = read_duration(options.fetch(:drain_ms, 30_000), "drain_ms")
       @flush_ms = read_duration(options.fetch(:flush_ms, 5_000), "flush_ms")
+      @codecs = read_codecs(options.fetch(:codec, "json"))
       level = read_log_level(options[:log_level] || set(env, "TASKER_LOG_LEVEL") || "info")
       @log = Log.to(options[:logger] || default_logger, level: level)
     end
@@ -85,6 +86,13 @@ module TaskerWorker
       return level if Log::LEVELS.include?(level)
 
       raise ArgumentError, "TASKER_LOG_LEVEL: expected one of #{Log::LEVELS.join(", ")}, got #{value.inspect}"
+    end
+
+    # In order of preference; JSON is always spoken too.
+    def read_codecs(codec)
+      return [codec, "json"].uniq if %w[json msgpack].include?(codec)
+
+      raise ArgumentError, "codec: expected json or msgpack, got #{codec.inspect}"
     end
 
     # A restart is another worker; the leases of the one before are revoked within seconds.

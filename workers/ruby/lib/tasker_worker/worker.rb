@@ -32,7 +32,6 @@ module TaskerWorker
     def initialize(**options)
       @settings = Options.new(options, default_logger: HostProgram.logger)
       @registry = HandlerRegistry.new
-      @codecs = options_codecs
       @ends = Thread::Queue.new
       @started = false
     end
@@ -108,7 +107,7 @@ module TaskerWorker
 
     def terms
       Session::Terms.new(worker_id: @settings.worker_id, pool: @settings.pool, version: @settings.version, handlers: @registry.names,
-                         capacity: @settings.concurrency, codecs: @codecs)
+                         capacity: @settings.concurrency, codecs: @settings.codecs)
     end
 
     def execution
@@ -121,7 +120,5 @@ module TaskerWorker
       log.info("worker.started", pool: @settings.pool, concurrency: @settings.concurrency, handlers: @registry.names,
                                  endpoints: @settings.orchestrators.flat_map(&:to_a))
     end
-
-    def options_codecs = ["json"]
   end
 end

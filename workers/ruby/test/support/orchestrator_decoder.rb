@@ -13,6 +13,7 @@ module TaskerWorker
     def decode(frame, limits: DEFAULT_LIMITS)
       topic = Codec::Frame.topic_of(frame) == "worker" ? "worker" : "results"
       value = Codec::Frame.read(frame, topic: topic, limits: limits)
+      @packed = Codec::Frame.message_pack?(frame)
       topic == "worker" ? read_worker(value, limits) : read_results(value, limits)
     end
 
@@ -57,6 +58,7 @@ module TaskerWorker
       value["progress"] = [] if Fields.absent?(value, "progress")
       value["progress"].each_with_index do |report, index|
         Fields.name(report, "lease_id", Fields::ID, "progress[#{index}].")
+        open_payload(report, "progress", limits, "progress[#{index}].")
         check_size(report["progress"], "progress[#{index}].progress", limits.progress_bytes)
       end
       read_checkpoints(value, limits)
@@ -70,6 +72,7 @@ module TaskerWorker
         path = "checkpoints[#{index}]"
         Fields.name(checkpoint, "lease_id", Fields::ID)
         Fields.integer(checkpoint, "seq", 1)
+        open_payload(checkpoint, "cursor", limits)
         check_size(checkpoint["cursor"], "cursor", limits.checkpoint_bytes)
       rescue ProtocolError => e
         value["refused"] << e.within(path)
@@ -94,6 +97,7 @@ module TaskerWorker
     def read_result(item, version, limits)
       raise ProtocolError.new("wrong_type", "", "an object", Fields.describe(item)) unless item.is_a?(Hash)
 
+      %w[output error].each { |name| open_payload(item, name, limits) }
       Fields.integer(item, "step_id", 1)
       Fields.one_of(item, "status", %w[completed failed error])
       check_size(item["output"], "output", limits.output_bytes)
@@ -112,6 +116,11 @@ module TaskerWorker
       Fields.name(metadata, "lease_id", Fields::ID, "metadata.")
       Fields.milliseconds(metadata, "retry_after_ms", "metadata.") unless Fields.absent?(metadata, "retry_after_ms")
       Fields.integer(metadata, "attempt", 1, path: "metadata.") unless Fields.absent?(metadata, "attempt")
+    end
+
+    # In MessagePack payloads are text that holds JSON.
+    def open_payload(from, name, limits, path = "")
+      Codec::Frame.open_payload(from, name, 3, limits, path) if @packed
     end
 
     # Of the value as JSON without white space, which is at most what came.

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "json_encoder"
+require_relative "message_pack_encoder"
 require_relative "orchestrator_message"
 
 module TaskerWorker
@@ -14,6 +15,6 @@ module TaskerWorker
     def decode(frame, limits: DEFAULT_LIMITS) = OrchestratorMessage.decode(frame, limits: limits)
 
     # @param codec [String] as the orchestrator chose it
-    def encoder(_codec) = JsonEncoder
+    def encoder(codec) = codec == "msgpack" ? MessagePackEncoder : JsonEncoder
   end
 end

@@ -12,6 +12,8 @@ module TaskerWorker
       TYPES = %w[welcome result_ack checkpoint_ack ping rehello cancel drain refuse].freeze
       CODECS = %w[json msgpack].freeze
       PAYLOADS = %w[handler_config task_context previous_results].freeze
+      # Objects and arrays around a payload, the message itself included.
+      LEVELS_AROUND = 3
       ASCII_NAME = /\A[!-~]+\z/
 
       # A step that cannot be used, while its neighbours can: its place in the batch, and what is wrong.
@@ -25,13 +27,16 @@ module TaskerWorker
       def decode(frame, limits: DEFAULT_LIMITS)
         value = Frame.read(frame, limits: limits)
         # A batch of 1.0 has no type.
-        value["type"].nil? || value["type"] == "batch" ? read_batch(value, limits) : read_control(value, limits)
+        return read_control(value, limits) unless value["type"].nil? || value["type"] == "batch"
+
+        read_batch(value, limits, Frame.message_pack?(frame))
       end
 
-      def read_batch(value, limits)
+      def read_batch(value, limits, message_pack)
         version = Fields.version(value, %w[1.0 2.0])
         batch_id = Fields.name(value, "batch_id", Fields::ID)
-        steps, refused = read_steps(Fields.list(value, "steps", limits.steps_per_batch), version, batch_id)
+        items = Fields.list(value, "steps", limits.steps_per_batch)
+        steps, refused = read_steps(items, version, batch_id, message_pack ? limits : nil)
         message = { "batch_id" => batch_id, "protocol_version" => version, "steps" => steps, "refused" => refused }
         return message if version == "1.0"
 
@@ -42,9 +47,11 @@ module TaskerWorker
         raise e.within("", Fields.id?(value["batch_id"]) ? { batch_id: value["batch_id"] } : {})
       end
 
-      def read_steps(items, version, batch_id)
+      # @param packed_limits [Limits, nil] of a message in MessagePack
+      def read_steps(items, version, batch_id, packed_limits)
         refused = nil
         items.each_with_index do |item, index|
+          open_payloads(item, packed_limits) if packed_limits
           read_step(item, version)
         rescue ProtocolError => e
           (refused ||= []) << Refused.new(index, e.within("steps[#{index}]", { batch_id: batch_id, **readable_ids(item) }))
@@ -53,6 +60,14 @@ module TaskerWorker
 
         bad = refused.map(&:index)
         [items.reject.with_index { |_, index| bad.include?(index) }, refused]
+      end
+
+      def open_payloads(step, limits)
+        return unless step.is_a?(Hash)
+
+        PAYLOADS.each { |name| Frame.open_payload(step, name, LEVELS_AROUND, limits) }
+        metadata = step["metadata"]
+        Frame.open_payload(metadata, "checkpoint", LEVELS_AROUND + 1, limits, "metadata.") if metadata.is_a?(Hash)
       end
 
       def read_step(step, version)
@@ -162,7 +177,7 @@ module TaskerWorker
         Fields.text(value, "detail")
       end
 
-      private_class_method :read_batch, :read_steps, :read_step, :usable?, :count?, :short?, :read_metadata, :readable_ids, :read_control,
+      private_class_method :read_batch, :read_steps, :open_payloads, :read_step, :usable?, :count?, :short?, :read_metadata, :readable_ids, :read_control,
                            :read_welcome, :read_result_ack, :read_checkpoint_ack, :read_cancel, :read_refuse
     end
   end
