@@ -7,3 +7,4 @@ end
 require_relative "tasker_worker/version"
 require_relative "tasker_worker/handler/errors"
 require_relative "tasker_worker/worker"
+require_relative "tasker_worker/base_task_handler"

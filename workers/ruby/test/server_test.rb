@@ -1,17 +1,12 @@
 # frozen_string_literal: true
 
 require_relative "test_helper"
-require "fileutils"
-require "net/http"
-require "tmpdir"
+require_relative "support/server"
 
 # A worker with the real orchestrator, which is killed in the middle of the work.
 class ServerTest < Minitest::Test
   include TaskerWorker
 
-  ROOT = File.expand_path("../../..", __dir__)
-  NODE = File.join(ROOT, "node_modules/.bin/node")
-  TASKER = File.join(ROOT, "apps/cli/bin/tasker.js")
   TEMPLATE = <<~YAML
     namespace: ruby
     name: counting
@@ -22,45 +17,8 @@ class ServerTest < Minitest::Test
       - { name: third, handler: third, depends_on: [second] }
   YAML
 
-  # `tasker server` on a database of its own, on endpoints that stay the same over restarts.
-  class Server
-    attr_reader :endpoints
-
-    def initialize(folder)
-      @folder = folder
-      @address = "127.0.0.1:0"
-    end
-
-    def start
-      reader, writer = IO.pipe
-      @pid = Process.spawn({ "NO_COLOR" => "1" }, NODE, TASKER, "server", "--json", "--database", "tasker.db", "--http", @address,
-                           "--templates", @folder, out: writer, err: File::NULL, chdir: @folder)
-      writer.close
-      line = reader.gets or raise "the server ended before it was ready"
-      Thread.new { nil while reader.gets }
-      @endpoints = JSON.parse(line)
-      @address = @endpoints["http"].delete_prefix("http://")
-    end
-
-    def kill
-      return if @pid.nil?
-
-      Process.kill("KILL", @pid)
-      Process.wait(@pid)
-      @pid = nil
-    end
-
-    def post(path, body)
-      JSON.parse(Net::HTTP.post(URI(@endpoints["http"] + path), JSON.generate(body), "content-type" => "application/json").body)
-    end
-
-    def get(path) = JSON.parse(Net::HTTP.get(URI(@endpoints["http"] + path)))
-  end
-
   def setup
-    @folder = Dir.mktmpdir("tasker-ruby-")
-    File.write(File.join(@folder, "counting.yaml"), TEMPLATE)
-    @server = Server.new(@folder)
+    @server = Server.new(TEMPLATE)
     @server.start
     @runs = Thread::Queue.new
     @reached = Thread::Queue.new
@@ -72,8 +30,7 @@ class ServerTest < Minitest::Test
 
   def teardown
     @worker.stop
-    @server.kill
-    FileUtils.rm_rf(@folder)
+    @server.close
   end
 
   def register_handlers

@@ -149,6 +149,31 @@ class WorkerTest < Minitest::Test
     assert_equal({ "text" => JsonText.parse(text) }, @orchestrator.results(leases).first["output"])
   end
 
+  def test_message_pack_is_spoken_both_ways_once_the_orchestrator_has_chosen_it
+    @orchestrator.codec = "msgpack"
+    @worker = new_worker(worker_id: "w2", codec: "msgpack")
+    @worker.handle("saves") do |step|
+      step.heartbeat("done" => 1)
+      step.checkpoint(step.context)
+      step.context
+    end
+    context = { "id" => 2**70, "text" => "Zoë" }
+    leases = @orchestrator.send_batch(connect, { handler: "saves", context: context }) { |frame| packed(frame) }
+    assert_equal context, @orchestrator.results(leases).first["output"]
+    kinds = @orchestrator.heard.group_by { |message| message["type"] }.transform_values { |some| some.map { |one| one["message_pack"] }.uniq }
+    assert_equal({ "hello" => [false], "heartbeat" => [true], "results" => [true] }, kinds)
+    assert_equal %w[msgpack json], @orchestrator.all("hello").first["codecs"]
+    assert_equal(context, @orchestrator.all("heartbeat").flat_map { |one| one["checkpoints"] }.first["cursor"])
+  end
+
+  # The same message in MessagePack, its payloads as text.
+  def packed(frame)
+    topic, text = frame.split(" ", 2)
+    message = JSON.parse(text)
+    message["steps"].each { |step| %w[handler_config task_context previous_results].each { |name| step[name] = JSON.generate(step[name]) } }
+    "#{topic} ".b << Codec::MessagePack.pack(message)
+  end
+
   # ------------------------------------------------------------------------------------------------------------ failing
 
   def test_errors_become_failed_results_and_the_worker_goes_on

@@ -154,6 +154,7 @@ module TaskerWorker
     def take_frames
       while (frame = @subscriber.receive)
         message = OrchestratorDecoder.decode(frame)
+        message["message_pack"] = Codec::Frame.message_pack?(frame)
         answer(message)
         @board.change { @heard << message }
       end

@@ -24,7 +24,7 @@ module TaskerWorker
       end
 
       # @param message [Hash] text, numbers, booleans, nil, and arrays and hashes of these
-      # @return [String] bytes, in the shortest form
+      # @return [String] bytes
       def pack(message)
         bytes = String.new(encoding: Encoding::BINARY, capacity: 512)
         write(bytes, message)
@@ -46,30 +46,31 @@ module TaskerWorker
 
       def write_text(bytes, text)
         size = text.bytesize
-        if size < 32 then bytes << (0xa0 | size)
-        elsif size < 0x100 then bytes << 0xd9 << size
-        elsif size < 0x1_0000 then bytes << [0xda, size].pack("Cn")
-        else bytes << [0xdb, size].pack("CN")
-        end
+        bytes << if size < 32 then [0xa0 | size].pack("C")
+                 elsif size < 0x100 then [0xd9, size].pack("CC")
+                 elsif size < 0x1_0000 then [0xda, size].pack("Cn")
+                 else
+                   [0xdb, size].pack("CN")
+                 end
         bytes << text.b
       end
 
       def write_integer(bytes, value)
-        if value.negative? then bytes << [0xd3, value].pack("Cq>")
-        elsif value < 0x80 then bytes << value
-        elsif value < 0x1_0000 then bytes << [0xcd, value].pack("Cn")
-        elsif value < 0x1_0000_0000 then bytes << [0xce, value].pack("CN")
-        else bytes << [0xcf, value].pack("CQ>")
-        end
+        bytes << if value.negative? then [0xd3, value].pack("Cq>")
+                 elsif value < 0x80 then [value].pack("C")
+                 elsif value < 0x1_0000_0000 then [0xce, value].pack("CN")
+                 else
+                   [0xcf, value].pack("CQ>")
+                 end
       end
 
       def write_list(bytes, list)
-        list.size < 16 ? bytes << (0x90 | list.size) : bytes << [0xdd, list.size].pack("CN")
+        bytes << (list.size < 16 ? [0x90 | list.size].pack("C") : [0xdd, list.size].pack("CN"))
         list.each { |element| write(bytes, element) }
       end
 
       def write_map(bytes, map)
-        map.size < 16 ? bytes << (0x80 | map.size) : bytes << [0xde, map.size].pack("Cn")
+        bytes << (map.size < 16 ? [0x80 | map.size].pack("C") : [0xde, map.size].pack("Cn"))
         map.each do |name, value|
           write_text(bytes, name.to_s)
           write(bytes, value)
@@ -89,7 +90,7 @@ module TaskerWorker
 
         def value
           @values += 1
-          raise ProtocolError.new("too_many", "", "at most #{@limits.values} values", "more") if @values > @limits.values
+          raise ProtocolError.new("too_many", "", "at most #{@limits.packed_values} values", "more") if @values > @limits.packed_values
 
           byte = unsigned(1)
           if byte < 0x80 then byte
@@ -97,7 +98,8 @@ module TaskerWorker
           elsif byte < 0xa0 then array(byte & 0x0f)
           elsif byte < 0xc0 then text(byte & 0x1f)
           elsif byte >= 0xe0 then byte - 0x100
-          else long_form(byte)
+          else
+            long_form(byte)
           end
         end
 

@@ -177,8 +177,8 @@ module TaskerWorker
         Fields.text(value, "detail")
       end
 
-      private_class_method :read_batch, :read_steps, :open_payloads, :read_step, :usable?, :count?, :short?, :read_metadata, :readable_ids, :read_control,
-                           :read_welcome, :read_result_ack, :read_checkpoint_ack, :read_cancel, :read_refuse
+      private_class_method :read_batch, :read_steps, :open_payloads, :read_step, :usable?, :count?, :short?, :read_metadata, :readable_ids,
+                           :read_control, :read_welcome, :read_result_ack, :read_checkpoint_ack, :read_cancel, :read_refuse
     end
   end
 end
