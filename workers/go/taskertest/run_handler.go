@@ -84,12 +84,24 @@ func Run(ctx context.Context, code tasker.Handler, step Step) Outcome {
 	}
 	request := step.request()
 	taken := &deliveries{outcome: make(chan handler.Outcome, 1)}
+	begin := make(chan struct{})
+	registered := code.Registered()
+	run := registered.Run
+	registered.Run = func(ctx context.Context, attempt *handler.Attempt) (string, error) {
+		<-begin
+		return run(ctx, attempt)
+	}
 	runner := handler.NewRunner(handler.Options{
-		Handlers: map[string]handler.Registered{handlerName: code.Registered()}, Concurrency: 1, Log: log, Deliveries: taken,
+		Handlers: map[string]handler.Registered{handlerName: registered}, Concurrency: 1, Log: log, Deliveries: taken,
 	})
 	taken.settle = runner.CheckpointSettled
 	runner.Accept([]handler.Request{request})
-	stop := context.AfterFunc(ctx, func() { runner.Cancel([]string{request.LeaseID}, context.Cause(ctx).Error()) })
+	cancel := func() { runner.Cancel([]string{request.LeaseID}, context.Cause(ctx).Error()) }
+	if ctx.Err() != nil {
+		cancel() // the handler begins cancelled
+	}
+	close(begin)
+	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
 	outcome := <-taken.outcome
 	runner.Abandon("the test is over")
