@@ -162,15 +162,12 @@ func (r *run) untilEnd(ctx context.Context) error {
 	if r.refusal != nil {
 		err = r.refusal
 	}
-	r.settings.log.Info("worker.stopped", "error", errorText(err))
-	return err
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
+	if err != nil {
+		r.settings.log.Error("worker.stopped", "error", err.Error())
+	} else {
+		r.settings.log.Info("worker.stopped")
 	}
-	return err.Error()
+	return err
 }
 
 // drain lets running handlers end, and then leaves.
