@@ -10,4 +10,11 @@ export type {
 export type { Step } from "./handler/step.ts";
 export type { LogFields, Logger, LogLevel } from "./log.ts";
 export type { WorkerOptions } from "./options.ts";
+export { BaseTaskHandler, type TaskHandlerClass, TaskHandlerRegistry } from "./task-handler/base-task-handler.ts";
+export {
+  OrchestratorClient,
+  OrchestratorError,
+  type TaskRequest,
+  type TaskState,
+} from "./task-handler/orchestrator-client.ts";
 export { Worker, WorkerRefusedError } from "./worker.ts";
