@@ -1,6 +1,6 @@
 /**
- * The whole system in a minute: an orchestrator on an embedded database, worker processes, the order fulfilment and a
- * real 1000 Genomes workflow, live in the terminal. Leaves nothing running; exits 0 when both have completed.
+ * The whole system in a minute: an orchestrator on an embedded database, the order fulfilment with each step in another
+ * language, and a real 1000 Genomes workflow, live in the terminal. Leaves nothing running; exits 0 when both have completed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,6 +8,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { absentLanguages, orderWorkers } from "./order-in-four-languages.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "tasker-demo-"));
@@ -41,14 +42,14 @@ async function demo(): Promise<number> {
   const ready = await startServer();
   console.log(`  ${ready.http}`);
   const env = { TASKER_URL: ready.http, TASKER_STEPS_ENDPOINT: ready.steps, TASKER_RESULTS_ENDPOINT: ready.results };
-  start(process.execPath, [join(orders, "typescript/worker.ts")], { ...env, TASKER_WORKER_ID: "orders-ts" });
+  startOrderWorkers(env);
   start(process.execPath, [join(root, "examples/wfformat-replay/typescript/worker.ts")], {
     ...env,
     TASKER_WORKER_ID: "replay-ts",
     REPLAY_FACTOR: "0.02",
   });
 
-  title("The order fulfilment of the seed: validate, reserve, pay, ship");
+  title("The order fulfilment: validate, reserve, pay, ship");
   await run(env, ["template", "apply", join(orders, "template.yaml")]);
   const orderOk = await run(env, [
     "task",
@@ -70,6 +71,16 @@ async function demo(): Promise<number> {
   await run(env, ["worker", "list"]);
   await run(env, ["task", "list"]);
   return orderOk && genomesOk ? 0 : 1;
+}
+
+/** A process for each language; what the machine lacks is said, and its steps run in TypeScript. */
+function startOrderWorkers(env: Record<string, string>): void {
+  title("A worker in every language that this machine has");
+  for (const { steps, workerId, command } of orderWorkers()) {
+    start(command.command, command.args, { ...env, TASKER_WORKER_ID: workerId });
+    console.log(`  ${workerId.padEnd(18)} runs ${steps.join(", ")}`);
+  }
+  for (const { name, missing } of absentLanguages()) console.log(`  not here: ${name}: ${missing}`);
 }
 
 async function startServer(): Promise<Ready> {
