@@ -108,14 +108,12 @@ describe("fault 38", () => {
   });
 
   /** Any graph: each step depends on some of those before it. */
-  const graph = fc
-    .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 10 })
-    .map((choices) =>
-      choices.map((picks, i) => ({
-        name: `s${i}`,
-        depends_on: i === 0 ? [] : [...new Set(picks.map((n) => `s${n % i}`))],
-      })),
-    );
+  const graph = fc.array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 10 }).map((choices) =>
+    choices.map((picks, i) => ({
+      name: `s${i}`,
+      depends_on: i === 0 ? [] : [...new Set(picks.map((n) => `s${n % i}`))],
+    })),
+  );
 
   it("fault 38: of every diamond each step runs once, after all that it depends on, in whatever order they end", async () => {
     const run = async (steps: readonly { name: string; depends_on: string[] }[], order: readonly number[]) => {
