@@ -45,24 +45,24 @@ export interface RunFacts {
 
 export function makeReport(cases: readonly Case[], results: readonly CaseResult[], facts: RunFacts): Report {
   const startMs = percentile(facts.startsMs, 0.5);
-  const slowness = Math.max(1, startMs / usualStartMs);
+  const lateMs = Math.max(0, startMs - usualStartMs);
   const reports = cases.flatMap((chaosCase) => {
     const own = results.filter(({ number }) => number === chaosCase.number);
-    return own.length === 0 ? [] : [reportCase(chaosCase, own, slowness)];
+    return own.length === 0 ? [] : [reportCase(chaosCase, own, lateMs)];
   });
   const totals = results.map((result) => result.totals).reduce(add, noTotals);
   const held = reports.every(({ broken, skipped }) => broken.length === 0 && skipped === null);
   return { seconds: facts.seconds, seed: facts.seed, startMs, cases: reports, totals, held };
 }
 
-function reportCase({ recovery, withinMs }: Case, results: readonly CaseResult[], slowness: number): CaseReport {
+function reportCase({ recovery, withinMs }: Case, results: readonly CaseResult[], lateMs: number): CaseReport {
   const { number, fault, promise, skipped } = results[0]!;
   const times = results.flatMap(({ recoveriesMs }) => recoveriesMs);
   const counts: Record<string, number> = {};
   for (const result of results) {
     for (const [what, count] of Object.entries(result.counts)) counts[what] = (counts[what] ?? 0) + count;
   }
-  const boundMs = withinMs === undefined ? null : withinMs * slowness;
+  const boundMs = withinMs === undefined ? null : withinMs + lateMs;
   const broken = [...new Set(results.flatMap((result) => result.broken))];
   const maxMs = Math.max(...times);
   if (boundMs !== null && maxMs > boundMs) broken.push(`${recovery}: ${seconds(maxMs)}, promised ${seconds(boundMs)}`);
@@ -146,6 +146,6 @@ function totalLines({ totals, startMs, seconds: took, seed, held, cases }: Repor
     `Ended: ${totals.completed} completed, ${totals.failed} failed, ${totals.cancelled} cancelled, ${totals.blocked} held for a person (${totals.inDoubt} steps in doubt).`,
     held ? "Nothing missing, nothing applied twice." : `${broken} findings: see the cases marked BROKEN or SKIPPED.`,
     "",
-    `${took.toFixed(0)} s, seed ${seed}. A start without a fault took ${seconds(startMs)} (p50); bounds of recovery are for machines where it takes 1 s, and count ${Math.max(1, startMs / usualStartMs).toFixed(1)} times as long here.`,
+    `${took.toFixed(0)} s, seed ${seed}. A start without a fault took ${seconds(startMs)} (p50); what is promised of recovery is for machines where it takes ${seconds(usualStartMs)}, and the difference is added here.`,
   ];
 }

@@ -2,8 +2,10 @@
 import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { audit } from "../auditor.ts";
 import { Orchestrator } from "../orchestrator.ts";
-import type { Case } from "../scene.ts";
+import { cutPower, readDisk, watchDisk } from "../power-cut.ts";
+import type { Case, Scene } from "../scene.ts";
 import { failFsync, SmallDisk, trace } from "../system-faults.ts";
 import { orderOfCalls } from "../trace-order.ts";
 import { pause, until } from "../waiting.ts";
@@ -17,26 +19,73 @@ export const powerLoss: Case = {
     const world = await scene.open({ everyMs: null });
     world.startWorker("w1");
     await world.joined("w1");
-    const file = join(world.folder, "calls");
-    const calls = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,recvfrom,recvmsg,read";
-    const tracer = await trace(
-      world.processes,
-      world.orchestrator.pid,
-      ["-y", "-s", "4096", "-e", calls, "-o", file],
-      world.folder,
-    );
-    const id = await world.client.submit({ template: "chaos/chain", context: "{}" });
-    await world.settled([id]);
-    tracer.signal("SIGINT");
-    await tracer.exited;
-    const { replies, acks, batches, unsynced } = orderOfCalls(readFileSync(file, "latin1"));
-    scene.count("replies after their fsync", replies);
-    scene.count("batches after their fsync", batches);
-    scene.count("acks after their fsync", acks);
-    scene.must(replies >= 1 && batches >= 1 && acks >= 4, "the trace shows a reply, batches and an ack for each step");
-    scene.must(unsynced.length === 0, `nothing leaves before its fsync: ${unsynced.join("; ")}`);
+    await replyAfterFsync(scene, world);
+    await powerCuts(scene, world);
   },
 };
+
+/** One task alone: each reply, batch and ack leaves after the fsync of what it says. */
+async function replyAfterFsync(scene: Scene, world: World): Promise<void> {
+  const file = join(world.folder, "order-of-calls");
+  const calls = "trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg,recvfrom,recvmsg,read";
+  const args = ["-y", "-s", "4096", "-e", calls, "-o", file];
+  const tracer = await trace(world.processes, world.orchestrator.pid, args, world.folder);
+  await world.settled([await world.client.submit({ template: "chaos/chain", context: "{}" })]);
+  tracer.signal("SIGINT");
+  await tracer.exited;
+  const { replies, acks, batches, unsynced } = orderOfCalls(readFileSync(file, "latin1"));
+  scene.count("replies after their fsync", replies);
+  scene.count("batches after their fsync", batches);
+  scene.count("acks after their fsync", acks);
+  scene.must(replies >= 1 && batches >= 1 && acks >= 4, "the trace shows a reply, batches and an ack for each step");
+  scene.must(unsynced.length === 0, `nothing leaves before its fsync: ${unsynced.join("; ")}`);
+}
+
+/** Disks as they would have been left at random moments under load: what was said by then is on each of them. */
+async function powerCuts(scene: Scene, world: World): Promise<void> {
+  const file = join(world.folder, "disk-calls");
+  const tracer = await trace(world.processes, world.orchestrator.pid, [...watchDisk, "-o", file], world.folder);
+  const before = readDisk(world.database);
+  const templates = ["chaos/chain", "chaos/diamond", "chaos/fan", "chaos/flaky"];
+  for (let round = 0; round < (scene.isLong ? 15 : 4); round++) {
+    await world.settled(
+      await Promise.all(templates.map((template) => world.client.submit({ template, context: "{}" }))),
+    );
+  }
+  tracer.signal("SIGINT");
+  await tracer.exited;
+  const cuts = scene.isLong ? 60 : 15;
+  const folder = join(world.folder, "cuts");
+  await cutPower(readFileSync(file, "latin1"), before, { cuts, random: world.random, folder }, async (cut) => {
+    const { findings, tasks } = await audit({ ...cut, clientLogs: [], workerLogs: [], atRest: false });
+    const ids = new Set(tasks.map(({ task }) => task.detail.id));
+    const leases = tasks.flatMap(({ steps }) => [...steps.values()].flatMap((step) => step.leases));
+    const open = new Set(leases.filter(({ accepted }) => accepted === null).map(({ id }) => id));
+    for (const text of cut.said) {
+      const replied = /^HTTP\/1\.1 201 .*?\r\n\r\n\{"id":"([0-9a-f-]{36})"/s.exec(text)?.[1];
+      if (replied !== undefined) {
+        scene.count("replies kept");
+        scene.must(ids.has(replied), `task ${replied} was acknowledged, and is gone after a power cut`);
+      }
+      for (const lease of acknowledgedIn(text)) {
+        scene.count("acks kept");
+        scene.must(!open.has(lease), `the result under ${lease} was acknowledged, and is gone after a power cut`);
+      }
+    }
+    scene.count("power cuts");
+    for (const { name, detail } of findings) scene.must(false, `after a power cut: ${name}: ${detail}`);
+  });
+  scene.must(
+    scene.counts["replies kept"]! > 0 && scene.counts["acks kept"]! > 0,
+    "the power fails after replies and acks",
+  );
+}
+
+/** One send may hold several messages. */
+function acknowledgedIn(text: string): string[] {
+  const lists = [...text.matchAll(/"type":"result_ack"[^}]*?"lease_ids":\[([^\]]*)\]/g)].map(([, list]) => list!);
+  return lists.flatMap((list) => JSON.parse(`[${list}]`) as string[]);
+}
 
 export const fsyncFails: Case = {
   number: 6,
