@@ -70,7 +70,7 @@ async function runBare(): Promise<PeerFigures> {
 
 /** Null when it failed: the others are measured all the same, and the command fails at its end. */
 async function runPeer(name: string): Promise<PeerFigures | null> {
-  const child = fork(join(import.meta.dirname, "run-peer.ts"));
+  const child = fork(join(import.meta.dirname, "run-peer.ts"), { execArgv: [...process.execArgv, "--no-deprecation"] });
   child.send(name);
   const [answer] = await Promise.race([once(child, "message"), once(child, "exit")]);
   if (typeof answer !== "object" || answer === null) return null;
@@ -110,7 +110,7 @@ function ratioLines(): string[] {
     const own = rateOf("Tasker", shape)!;
     const best = durable
       .map(({ name }) => ({ name, rate: rateOf(name, shape) ?? 0 }))
-      .reduce((a, b) => (b.rate > a.rate ? b : a), { name: "none", rate: Number.NaN });
+      .reduce((a, b) => (b.rate > a.rate ? b : a), { name: "none", rate: 0 });
     const bare = rateOf(bareName, shape)!;
     return `${shapes[shape]}: ${(own / best.rate).toFixed(1)} x the best durable peer (${best.name}), ${(own / bare).toFixed(2)} of the bare pipeline`;
   });
