@@ -53,7 +53,7 @@ async function measure(system: System, scenario: Scenario): Promise<Measurement>
     steps,
     seconds,
     taskMs: percentiles(taskMs),
-    stepMs: stepMs === null ? null : percentiles(stepMs),
+    stepMs: stepMs === null || scenario.shape.kind !== "chain" ? null : percentiles(stepMs),
     orchestrator: cost(before.own, after.own),
     worker: cost(before.worker, after.worker),
     commitsPerStep: (after.commits - before.commits) / steps,
