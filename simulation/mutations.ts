@@ -197,9 +197,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "earlier leases are not kept",
-    file: "packages/store/src/sqlite/commands/write-steps.ts",
-    find: "earlier_leases = json_insert(coalesce(earlier_leases, '[]'), '$[#]', lease_id),",
-    replace: "",
+    file: "packages/store/src/sqlite/publisher.ts",
+    find: "    const replaced = guard === null || guard.leaseId === null || guard.leaseId === row.leaseId ? [] : [guard.leaseId];\n",
+    replace: "    const replaced: string[] = [];\n",
   },
   {
     name: "outputs parsed and written again",
@@ -266,7 +266,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "what workers said in a failed turn is forgotten",
     file: `${engine}/engine.ts`,
-    find: "      this.#inbox.putBack(inputs);\n",
+    find: "    this.#inbox.putBack(inputs);\n",
     replace: "",
     wasReal: true,
   },
