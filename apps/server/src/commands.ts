@@ -1,9 +1,14 @@
 /** What the HTTP surface may ask of the engine, in the words of its port. */
 import { type Engine, TaskerError } from "@tasker/engine";
-import type { Commands, Reader, TemplateName, WorkerView } from "@tasker/http-api";
+import type { Commands, PeerCounts, Reader, TemplateName, WorkerView } from "@tasker/http-api";
 import { readTemplate, type TemplateSettings } from "./apply-templates.ts";
 
-export function engineCommands(engine: Engine, reader: Reader, templates: TemplateSettings): Commands {
+export function engineCommands(
+  engine: Engine,
+  reader: Reader,
+  templates: TemplateSettings,
+  peers: PeerCounts,
+): Commands {
   return {
     submit: (tasks) => engine.submit(tasks),
     cancel: (id, cause) => engine.cancel({ id, cause }).catch((error) => explainCancel(reader, id, error)),
@@ -15,6 +20,7 @@ export function engineCommands(engine: Engine, reader: Reader, templates: Templa
       engine: engine.metrics,
       activeTasks: engine.activeTasks,
       oldestReadyMs: engine.oldestReadyMs(),
+      peers,
     }),
     subscribe: (listener) => engine.onHistory(listener),
   };

@@ -52,7 +52,7 @@ export async function startServer(config: ServerConfig, log: Log = openLog(confi
     parts.started(() => engine.stop());
     const templates = templateSettings(config);
     if (config.templates !== null) await applyTemplateFolder(engine, templates, config.templates, log);
-    const commands = engineCommands(engine, reader, templates);
+    const commands = engineCommands(engine, reader, templates, executor.counters);
     const api = await createHttpApi({ commands, reader, log, version, limits: httpLimits(config) });
     parts.started(() => api.close());
     const http = await listen(api, config);

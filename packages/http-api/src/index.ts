@@ -5,6 +5,7 @@ export type {
   Commands,
   EngineReadings,
   JsonText,
+  PeerCounts,
   Reader,
   Readiness,
   ServedHandlers,

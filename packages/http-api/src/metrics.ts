@@ -47,6 +47,7 @@ export class HttpMetrics {
     this.#gauge("tasker_http_streams", "Event streams that are open.", openStreams);
     this.#readEngine(commands);
     this.#readWorkers(commands);
+    this.#readPeers(commands);
     this.#readProcess();
   }
 
@@ -105,6 +106,29 @@ export class HttpMetrics {
       commands.workers().reduce((total, worker) => total + worker[of], 0);
     this.#gauge("tasker_worker_slots", "Steps that the connected workers can hold at once.", sum("capacity"));
     this.#gauge("tasker_worker_steps", "Steps that they hold now.", sum("in_flight"));
+  }
+
+  #readPeers(commands: Commands): void {
+    const peers = () => commands.readings().peers;
+    this.#counter("tasker_frames_received_total", "Messages of workers.", () => peers().framesIn);
+    this.#counter("tasker_frames_sent_total", "Messages to workers.", () => peers().framesOut);
+    this.#counter("tasker_sends_refused_total", "Messages that a full queue refused.", () => peers().sendsRefused);
+    this.#counter("tasker_sessions_lost_total", "Sessions that ended.", () => peers().sessionsLost);
+    this.#counter("tasker_leases_missing_total", "Leases lost on their way.", () => peers().leasesMissing);
+    this.#counter(
+      "tasker_subscriptions_refused_total",
+      "Subscriptions that got nothing.",
+      () => peers().subscriptionsRefused,
+    );
+    this.#counter(
+      "tasker_subscription_floods_total",
+      "Times that all connections were cut because of too many subscriptions.",
+      () => peers().subscriptionFloods,
+    );
+    const refused = "Messages of workers that could not be read.";
+    this.#labelled("counter", "tasker_frames_refused_total", refused, "code", () => peers().badFrames);
+    const sent = "Sessions that were told to go away.";
+    this.#labelled("counter", "tasker_sessions_refused_total", sent, "reason", () => peers().sessionsRefused);
   }
 
   #readProcess(): void {

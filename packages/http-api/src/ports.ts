@@ -50,6 +50,22 @@ export interface EngineReadings {
   readonly activeTasks: number;
   /** How long the oldest `ready` step has been ready, in milliseconds; null when none is. */
   readonly oldestReadyMs: number | null;
+  readonly peers: PeerCounts;
+}
+
+/** What the executor counts about its peers; plain numbers that only grow. */
+export interface PeerCounts {
+  readonly framesIn: number;
+  readonly framesOut: number;
+  readonly sendsRefused: number;
+  readonly subscriptionsRefused: number;
+  readonly subscriptionFloods: number;
+  readonly sessionsLost: number;
+  readonly leasesMissing: number;
+  /** By code. */
+  readonly badFrames: Readonly<Record<string, number>>;
+  /** By reason. */
+  readonly sessionsRefused: Readonly<Record<string, number>>;
 }
 
 export interface Readiness {

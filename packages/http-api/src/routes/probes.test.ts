@@ -64,6 +64,11 @@ test("shows the engine's numbers in seconds, in buckets that add up", async () =
     "tasker_oldest_ready_step_age_seconds 1.5",
     'tasker_steps{state="ready"} 0',
     "tasker_http_streams 0",
+    "tasker_frames_received_total 7",
+    "tasker_subscriptions_refused_total 2",
+    "tasker_subscription_floods_total 1",
+    'tasker_frames_refused_total{code="invalid_json"} 3',
+    'tasker_sessions_refused_total{reason="codec"} 1',
   ]) {
     expect(answer.body.split("\n")).toContain(line);
   }

@@ -28,6 +28,10 @@ export class FakeOrchestrator {
   readonly listeners = new Set<HistoryListener>();
   readonly filters: TaskFilter[] = [];
   readonly engine = new EngineMetrics();
+  readonly peers = {
+    ...{ framesIn: 7, framesOut: 5, sendsRefused: 0, subscriptionsRefused: 2, subscriptionFloods: 1, sessionsLost: 0 },
+    ...{ leasesMissing: 0, badFrames: { invalid_json: 3 }, sessionsRefused: { codec: 1 } },
+  };
   workers: WorkerView[] = [];
   served: ServedHandlers = "all";
   readiness = { ready: true, reason: null as string | null };
@@ -95,7 +99,7 @@ export class FakeOrchestrator {
     workers: () => this.workers,
     servedHandlers: () => this.served,
     readiness: () => this.readiness,
-    readings: () => ({ engine: this.engine, activeTasks: this.tasks.size, oldestReadyMs: 1500 }),
+    readings: () => ({ engine: this.engine, activeTasks: this.tasks.size, oldestReadyMs: 1500, peers: this.peers }),
     subscribe: (listener) => {
       this.listeners.add(listener);
       return () => this.listeners.delete(listener);
