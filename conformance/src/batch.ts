@@ -15,6 +15,8 @@ export interface StepSpec {
   readonly timeoutMs?: number | string;
   readonly leaseId?: string;
   readonly idempotencyKey?: string;
+  /** The cursor of an earlier attempt. */
+  readonly checkpoint?: unknown;
   /** More members of the step, or other ones than above, as JSON text: `"x":1`. They come last, so they count. */
   readonly rawMembers?: string;
 }
@@ -64,8 +66,9 @@ export function makeBatch(head: BatchHead, specs: readonly StepSpec[]): SentBatc
 function stepText(spec: StepSpec, { stepId, leaseId, attempt, name }: SentStep, plain: boolean): string {
   const key = spec.idempotencyKey ?? `conformance:${name}`;
   const lease = `,"lease_id":${JSON.stringify(leaseId)},"idempotency_key":${JSON.stringify(key)},"task_uuid":"0190f3c2-7b3a-7c11-8a2e-${String(stepId).padStart(12, "0")}"`;
+  const cursor = spec.checkpoint === undefined ? "" : `,"checkpoint":${json(spec.checkpoint)}`;
   const bounds = `"retry_limit":${spec.retryLimit ?? 0},"timeout_ms":${spec.timeoutMs ?? 60_000}`;
-  const metadata = `{"attempt":${plain ? attempt - 1 : attempt},${bounds}${plain ? "" : lease}}`;
+  const metadata = `{"attempt":${plain ? attempt - 1 : attempt},${bounds}${plain ? "" : lease + cursor}}`;
   const payloads = [
     `"handler_config":${spec.rawConfig ?? json(spec.config ?? {})}`,
     `"task_context":${spec.rawContext ?? json(spec.context ?? {})}`,

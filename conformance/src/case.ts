@@ -16,6 +16,8 @@ export interface Case {
   readonly alone?: boolean;
   /** What `TASKER_CONCURRENCY` is, if not 4. Only with `alone`. */
   readonly concurrency?: number;
+  /** Which codec the worker is to put first, if not JSON; one that has no other is not offered. Only with `alone`. */
+  readonly codec?: "msgpack";
   /** The case itself starts the worker. Only with `alone`. */
   readonly startsWorker?: boolean;
   /** @throws CaseFailure when the worker does not do what it must */

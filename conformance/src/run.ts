@@ -84,7 +84,7 @@ class Run {
   }
 
   async runAlone(one: Case): Promise<void> {
-    await this.#onStage(one.concurrency ?? defaultConcurrency, one.startsWorker !== true, one, async (stage) => {
+    await this.#onStage(one, one.startsWorker !== true, async (stage) => {
       await this.#run(one, stage);
       return null;
     });
@@ -96,7 +96,7 @@ class Run {
     this.#isShareStarted = true;
     for (let one = this.#waiting.shift(); one !== undefined; one = this.#waiting.shift()) {
       const first = one;
-      await this.#onStage(defaultConcurrency, true, first, async (stage) => {
+      await this.#onStage(first, true, async (stage) => {
         for (let next: Case | undefined = first; next !== undefined; next = this.#waiting.shift()) {
           if (!(await this.#run(next, stage))) return;
         }
@@ -104,19 +104,15 @@ class Run {
     }
   }
 
-  /** @param one what is reported as failed when the stage cannot be set up */
-  async #onStage(
-    concurrency: number,
-    starts: boolean,
-    one: Case,
-    use: (stage: Stage) => Promise<unknown>,
-  ): Promise<void> {
+  /** @param one is reported as failed when the stage cannot be set up, and says what it is like */
+  async #onStage(one: Case, starts: boolean, use: (stage: Stage) => Promise<unknown>): Promise<void> {
     const { tasker, worker, protocol } = this.#options;
-    const stage = await Stage.open({ tasker, worker, protocol, concurrency });
+    const { concurrency = defaultConcurrency, codec = "json" } = one;
+    const stage = await Stage.open({ tasker, worker, protocol, concurrency, codec });
     this.#stages.add(stage);
     try {
       const startedAt = performance.now();
-      const failure = starts ? await failureOf(() => this.#start(stage)) : null;
+      const failure = starts ? await failureOf(() => this.#start(stage, codec)) : null;
       if (failure !== null) this.#report(one, failure, startedAt, stage);
       else await use(stage);
     } finally {
@@ -132,10 +128,11 @@ class Run {
     for (const stage of this.#stages) void stage.close();
   }
 
-  async #start(stage: Stage): Promise<void> {
+  async #start(stage: Stage, codec: string): Promise<void> {
     await stage.startWorker();
     if (stage.protocol === "1.0") return;
     const { hello, message } = await stage.hello("a hello");
+    if (!hello.codecs.includes(codec)) throw new NotOffered(`the worker does not speak ${codec}`);
     this.#handlers = hello.handlers;
     const missing = requiredHandlers["2.0"].filter((name) => !hello.handlers.includes(name));
     if (missing.length > 0) throw new CaseFailure("every required handler (C-9)", `no ${missing.join(", ")}`, message);

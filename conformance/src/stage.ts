@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseLossless, stringifyLossless } from "@tasker/json";
-import type { HeartbeatMessage, HelloMessage, RejectMessage, ResultItem } from "@tasker/protocol";
+import type { Codec, HeartbeatMessage, HelloMessage, RejectMessage, ResultItem } from "@tasker/protocol";
 import { makeBatch, type SentBatch, type StepSpec } from "./batch.ts";
 import { CaseFailure, demand, NotOffered, type Protocol } from "./case.ts";
 import { Orchestrator, type TaskView, type TemplateStep } from "./orchestrator.ts";
@@ -21,6 +21,8 @@ export interface StageSetup {
   readonly worker: readonly string[];
   readonly protocol: Protocol;
   readonly concurrency: number;
+  /** What `TASKER_CODEC` is. */
+  readonly codec: Codec;
 }
 
 export interface ResultSeen {
@@ -49,6 +51,8 @@ export class Stage {
   readonly #setup: StageSetup;
   readonly #workers: WorkerProcess[] = [];
   readonly #rules: (() => void)[] = [];
+  /** Batches of the case, and to which session each went. */
+  #given: { readonly batch: SentBatch; session: string }[] = [];
   #mark = 0;
   #lastSeq = 0;
   #files = 0;
@@ -69,7 +73,12 @@ export class Stage {
     mkdirSync(join(folder, "files"));
     const orchestrator = new Orchestrator(setup.tasker, folder);
     await orchestrator.start();
-    return new Stage(setup, folder, orchestrator, await WireProxy.open(orchestrator.endpoints));
+    const stage = new Stage(setup, folder, orchestrator, await WireProxy.open(orchestrator.endpoints));
+    stage.proxy.rule((message) => {
+      if (!message.isFromWorker && message.type === "welcome") stage.#giveAgain(message);
+      return undefined;
+    });
+    return stage;
   }
 
   async close(): Promise<void> {
@@ -85,6 +94,7 @@ export class Stage {
 
   /** A case ends: its rules do, and what it held back may go on. */
   end(): void {
+    this.#given = [];
     for (const end of this.#rules.splice(0)) end();
     this.proxy.release();
   }
@@ -100,6 +110,7 @@ export class Stage {
       TASKER_WORKER_ID: this.workerId,
       TASKER_POOL: "default",
       TASKER_CONCURRENCY: String(this.concurrency),
+      TASKER_CODEC: this.#setup.codec,
       TASKER_LOG_LEVEL: "info",
       ...env,
     });
@@ -304,8 +315,29 @@ export class Stage {
   /** Sends a batch that the orchestrator knows nothing of; its leases are acknowledged like any other. */
   give(specs: readonly StepSpec[], head: { batchId?: string; rawMembers?: string; protocol?: string } = {}): SentBatch {
     const batch = this.make(specs, head);
+    const { session } = this;
     this.inject(batch.frame);
+    if (this.protocol === "2.0") this.#given.push({ batch, session });
     return batch;
+  }
+
+  /**
+   * A batch that was lost with its session goes to the next one, as the orchestrator would see to (R-41): a machine under
+   * load can lose a session that no case has touched.
+   */
+  #giveAgain(welcome: Message): void {
+    const next = welcome.topic.slice(1);
+    const hello = this.proxy.recording.messages.findLast((message) => saidOf(message, "hello")?.session === next);
+    const { leases, outbox } = saidOf(hello!, "hello")!;
+    for (const given of this.#given) {
+      const { batch, session } = given;
+      const isKnown = batch.steps.some(({ leaseId }) => [...leases, ...outbox].includes(leaseId));
+      if (session === next || isKnown || batch.steps.some(({ leaseId }) => this.resultsOf(leaseId).length > 0))
+        continue;
+      given.session = next;
+      const text = batch.frame.toString();
+      setImmediate(() => this.inject(`@${next}${text.slice(text.indexOf(" "))}`));
+    }
   }
 
   /** The same, not sent yet. */

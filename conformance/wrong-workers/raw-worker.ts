@@ -419,7 +419,7 @@ export class RawWorker {
   }
 
   leave(): void {
-    this.say("worker", { type: "bye", protocol_version: "2.0", session: this.session });
+    this.say("worker", { type: "bye", protocol_version: "2.0", session: this.session, last_seq: this.lastSeq });
     this.close(0);
   }
 

@@ -80,6 +80,20 @@ export const drainCases: readonly Case[] = [
     },
   },
   {
+    name: "drain/bye-names-the-last-batch",
+    clauses: ["R-92", "C-11"],
+    protocols: ["2.0"],
+    alone: true,
+    async run(stage) {
+      const batch = stage.give([{ handler: "conformance.echo" }]);
+      await stage.completed(batch);
+      stage.worker.signal("SIGTERM");
+      const bye = await leaves(stage);
+      const { last_seq } = bye.json;
+      demand(last_seq === batch.seq, `a bye with last_seq ${batch.seq}`, String(last_seq), bye);
+    },
+  },
+  {
     name: "drain/ends-on-sigterm",
     clauses: ["C-5"],
     protocols: ["1.0"],

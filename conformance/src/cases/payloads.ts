@@ -1,6 +1,7 @@
 /** Payloads reach handlers, and come back, as the JSON values that they are. */
 import { parseLossless, stringifyLossless } from "@tasker/json";
 import { type Case, demand } from "../case.ts";
+import { isSame } from "../same-json.ts";
 import type { Stage } from "../stage.ts";
 
 const echoed: readonly { readonly what: string; readonly clauses: readonly string[]; readonly json: string }[] = [
@@ -165,18 +166,4 @@ async function isUnpolluted(stage: Stage): Promise<void> {
   const { output, item, message } = await stage.completed(stage.give([{ handler: "conformance.inspect" }]));
   const isClean = output !== null && !("polluted" in output) && !item.output.includes("polluted");
   demand(isClean && isSame(output?.config, {}), "an untouched step after it", item.output, message);
-}
-
-/** The same JSON value: members in any order, integers exact. 1 and 1.0 are the same number. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const names = Object.keys(a);
-  return (
-    names.length === Object.keys(b).length &&
-    names.every(
-      (name) =>
-        Object.hasOwn(b, name) && isSame((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
-    )
-  );
 }

@@ -1,6 +1,14 @@
 /** One message that passed the proxy: its bytes, and what they say. */
 import { parseLossless } from "@tasker/json";
-import { type DecodedResults, decodeResults, decodeWorkerMessage, topicOf, type WorkerMessage } from "@tasker/protocol";
+import {
+  type DecodedResults,
+  decodeResults,
+  decodeWorkerMessage,
+  defaultLimits,
+  readPayload,
+  topicOf,
+  type WorkerMessage,
+} from "@tasker/protocol";
 
 /** What the proxy did with it. */
 export type Fate = "passed" | "dropped" | "held" | "doubled" | "changed" | "injected";
@@ -18,6 +26,8 @@ export interface Origin {
 }
 
 const shownChars = 600;
+/** Larger frames are those that nobody may take: they are not looked into. */
+const mostReadBytes = 16 * 1024 * 1024;
 
 export class Message {
   readonly origin: Origin;
@@ -53,13 +63,26 @@ export class Message {
     return frame.toString("utf8", frame.indexOf(0x20) + 1);
   }
 
-  /** The payload as a value, integers exact; undefined where it is not JSON. */
+  /** Whether its first byte begins a MessagePack map (R-87). */
+  get isMsgpack(): boolean {
+    const frame = this.parts[0]!;
+    const first = frame[frame.indexOf(0x20) + 1] ?? 0;
+    return first >> 4 === 8 || first === 0xde || first === 0xdf;
+  }
+
+  /**
+   * The payload as a value; undefined where it cannot be read. From JSON integers are exact; from MessagePack the payloads of
+   * steps and results stay JSON text.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: the cases look at what others sent, whatever it is
   get json(): any {
     if (!this.#isRead) {
       this.#isRead = true;
+      if (this.parts[0]!.length > mostReadBytes) return undefined;
       try {
-        this.#json = parseLossless(this.payload);
+        this.#json = this.isMsgpack
+          ? readPayload(this.parts[0]!, null, defaultLimits).value
+          : parseLossless(this.payload);
       } catch {
         this.#json = undefined;
       }
@@ -81,7 +104,9 @@ export class Message {
 
   /** For a report: number, direction, fate, and the frame, shortened. */
   describe(): string {
-    const text = this.parts.map((part) => part.toString("utf8", 0, shownChars * 4)).join(" | ");
+    const text = this.isMsgpack
+      ? `${this.topic} (MessagePack) ${JSON.stringify(this.json)}`
+      : this.parts.map((part) => part.toString("utf8", 0, shownChars * 4)).join(" | ");
     const shown = text.length > shownChars ? `${text.slice(0, shownChars)}... (${this.parts[0]!.length} bytes)` : text;
     const fate = this.fate === "passed" ? "" : `, ${this.fate}`;
     return `#${this.number} ${this.isFromWorker ? "from" : "to"} the worker${fate}: ${shown}`;

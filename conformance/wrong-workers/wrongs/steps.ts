@@ -162,6 +162,19 @@ export const wrongSteps: readonly Wrong[] = [
     },
   },
   {
+    name: "leaves-without-its-last-seq",
+    wrongness: "says bye without the last batch that it has read",
+    breaks: "R-92",
+    fails: ["drain/bye-names-the-last-batch"],
+    passes: ["drain/sigterm-while-idle"],
+    Worker: class extends RawWorker {
+      override leave(): void {
+        this.say("worker", { type: "bye", protocol_version: "2.0", session: this.session });
+        this.close(0);
+      }
+    },
+  },
+  {
     name: "leaves-without-bye",
     wrongness: "closes its sockets without a word",
     breaks: "R-61",

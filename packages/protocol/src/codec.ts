@@ -13,7 +13,7 @@ export {
   staticStepJson,
 } from "./codec/batch.ts";
 export { decodeControl, decodeOrchestratorMessage, encodeControl } from "./codec/control.ts";
-export { topicOf } from "./codec/frame.ts";
+export { type Payload, readPayload, topicOf } from "./codec/frame.ts";
 export type { RefusedItem } from "./codec/refused-item.ts";
 export { type DecodedResults, decodeResults, encodeResults } from "./codec/results.ts";
 export {
