@@ -27,7 +27,7 @@ class JsonTextTest < Minitest::Test
     circle = {}
     circle[:self] = circle
     { circle => /contain itself/, Float::INFINITY => /Infinity/, "\xff".b => /./, "\xff" => /./, [Object.new] => /a Object has no JSON form/,
-      { a: -> {} } => /a Proc has no JSON form/ }.each do |value, message|
+      { a: -> {} } => /a Proc has no JSON form/, Struct.new(:a).new(1) => /has no JSON form; return a hash/ }.each do |value, message|
       assert_match message, assert_raises(JsonText::NotJson, value.class.name) { JsonText.generate(value) }.message
     end
   end
@@ -35,6 +35,8 @@ class JsonTextTest < Minitest::Test
   def test_values_of_the_standard_library_are_written_as_the_json_library_writes_them
     assert_equal '{"a":"b","2":[1.5,null,true]}', JsonText.generate({ a: :b, 2 => [1.5, nil, true] })
     assert_equal JSON.generate(Time.at(0)), JsonText.generate(Time.at(0))
+    point = Class.new { def to_json(*) = '{"x":1}' }.new
+    assert_equal '[{"x":1}]', JsonText.generate([point])
   end
 
   def test_nesting_is_bounded_both_ways

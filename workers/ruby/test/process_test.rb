@@ -116,6 +116,7 @@ class ProcessTest < Minitest::Test
 
   def test_logs_are_json_lines_on_stderr
     start
+    @orchestrator.await("a heartbeat") { @orchestrator.all("heartbeat").any? }
     child.kill("TERM")
     child.wait
     events = child.said.lines.map { |line| JSON.parse(line)["event"] }

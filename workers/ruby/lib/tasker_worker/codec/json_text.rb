@@ -77,9 +77,14 @@ module TaskerWorker
     end
 
     def check_object(object)
-      return unless object.to_s.start_with?("#<") && !object.respond_to?(:to_h)
+      return if !object.to_s.start_with?("#<") || own_form?(object)
 
-      raise NotJson, "a #{object.class} has no JSON form"
+      raise NotJson, "a #{object.class} has no JSON form; return a hash"
+    end
+
+    def own_form?(object)
+      owner = object.method(:to_json).owner
+      ![JSON::Ext::Generator::GeneratorMethods::Object, Object].include?(owner) && owner.to_s != "ActiveSupport::ToJsonWithActiveSupportEncoder"
     end
 
     def generate_with_surrogates(value)
@@ -105,7 +110,7 @@ module TaskerWorker
       "\"#{parts.join}\""
     end
 
-    private_class_method :keep_lone_surrogates, :surrogate_bytes, :generate_value, :check_leaves, :check_object,
+    private_class_method :keep_lone_surrogates, :surrogate_bytes, :generate_value, :check_leaves, :check_object, :own_form?,
                          :generate_with_surrogates, :string
   end
 end

@@ -25,10 +25,8 @@ module TaskerWorker
       @closed = false
     end
 
-    # @return [Boolean] whether steps wait, and another thread could take one
-    def starved?
-      !@waiting.empty? && !(@idle.empty? && (@threads >= @size || @throttled))
-    end
+    # @return [Boolean] whether steps wait, and there may be another thread for them
+    def starved? = !@waiting.empty? && (!@idle.empty? || @threads < @size)
 
     def push(steps)
       @lock.synchronize do

@@ -12,6 +12,8 @@ module TaskerWorker
     LONGEST_WAIT_MS = 60_000
     # How long steps may wait for a thread before they get another one.
     RELIEVE_MS = 2
+    # A sleep that was this short shows that this thread gets its turns.
+    PROMPT_MS = 50
     NEVER = Float::INFINITY
 
     # What the sessions use of chance.
@@ -160,11 +162,15 @@ module TaskerWorker
       now = Step.now
       return if due <= now
 
-      ready = @poller.wait([(due - now).ceil, LONGEST_WAIT_MS].min)
-      return unless ready.zero?
-
-      @runner.delayed(Step.now - due)
-      @runner.relieve if @runner.starved?
+      @poller.wait([(due - now).ceil, LONGEST_WAIT_MS].min)
+      woken = Step.now
+      if woken >= due
+        @runner.delayed(woken - due)
+        @runner.relieve if @runner.starved?
+      elsif woken - now < PROMPT_MS
+        # Woken early by a message, and its turn came at once.
+        @runner.delayed(0)
+      end
     end
 
     # ------------------------------------------------------------------------------------------------- sessions ask
