@@ -1,4 +1,5 @@
 /** Tasks: submit one or many, list, look at one, cancel. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SubmitTask } from "@tasker/engine";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
@@ -26,6 +27,9 @@ import { readTaskId, taskNotFound } from "../task-id.ts";
 import { taskItemJson, taskJson } from "../views/index.ts";
 
 const submitProblems = ["template_not_found", "idempotency_conflict", "context_invalid", ...commandProblems] as const;
+
+/** Reading a body of this size takes some 10 ms. */
+const largeBodyChars = 1024 * 1024;
 
 const byId = { id: "$response.body#/id" };
 const linksToTask = {
@@ -87,7 +91,11 @@ export function submitTasks({ commands, limits }: Parts): Route {
       const { text, value } = request.body as JsonBody;
       const { tasks } = value as BulkFrame;
       if (tasks.length > limits.bulkTasks) throw tooManyTasks(tasks.length, limits.bulkTasks);
+      // Each of the three looks at all of a large body: between them turns may run.
+      const pause = text.length > largeBodyChars ? nextTurn : async () => {};
+      await pause();
       const contexts = contextsOf(text);
+      await pause();
       const read = tasks.map((task, index) => readTask(task, contexts[index] ?? null));
       const submissions = read.filter((task): task is SubmitTask => !(task instanceof Error));
       const outcomes = submissions.length === 0 ? [] : await commands.submit(submissions);
