@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -61,5 +62,8 @@ class Log:
         self._write(3, "error", event, fields)
 
     def _write(self, rank: int, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
-        if rank >= self._from:
+        if rank < self._from:
+            return
+        # A log that cannot be written must not cost a step, let alone the session.
+        with suppress(Exception):
             self._sink(level, event, {**self._fields, **fields})

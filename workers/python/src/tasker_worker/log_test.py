@@ -17,3 +17,10 @@ def test_writes_one_json_line_for_each_event_that_is_grave_enough_with_all_field
     assert first == {"level": "warn", "event": "step.failed", "worker": "w1", "step": "ship_order", "attempt": 2}
     assert second["event"] == "session.refused"
     assert second["why"] == "ValueError('not JSON')"
+
+
+def test_a_sink_that_fails_costs_nobody_anything() -> None:
+    def broken(level: str, event: str, fields: object, /) -> None:
+        raise BrokenPipeError
+
+    Log(broken, "info").info("session.ready")

@@ -210,6 +210,25 @@ class TestCheckpoints:
         [result] = orchestrator.results([lease])
         assert result["output"] == "stale_lease"
 
+    def test_a_call_that_waits_does_not_outlive_its_attempt(
+        self, orchestrator: ScriptedOrchestrator, start: Start
+    ) -> None:
+        orchestrator.acknowledges = False
+        told: list[str] = []
+
+        def saves(step: Step) -> None:
+            try:
+                step.checkpoint(1)
+            except CheckpointRefused as refused:
+                told.append(refused.code)
+
+        start({"saves": saves})
+        [lease] = orchestrator.send_batch(orchestrator.session(), {"handler": "saves", "timeout_ms": 50})
+        [timeout] = orchestrator.results([lease])
+        assert timeout["error"]["code"] == "timeout"
+        orchestrator.until(lambda: [one for one in orchestrator.all("heartbeat") if told], "the handler's end")
+        assert told == ["stale_lease"]
+
 
 class TestTheConnection:
     def test_of_an_orchestrator_that_was_killed_is_made_again_and_nothing_is_lost(

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from .step import Attempt
@@ -59,7 +60,12 @@ class AsyncLane:
             attempt = self._waiting.popleft()
             task = self._loop.create_task(self._follow(attempt))
             self._tasks.add(task)
-            attempt.when_stopped(partial(self._loop.call_soon_threadsafe, task.cancel))
+            attempt.when_stopped(partial(self._cancel, task))
+
+    def _cancel(self, task: asyncio.Task[None], reason: str) -> None:
+        # The loop may have ended meanwhile, and the task with it.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(task.cancel, reason)
 
     async def _follow(self, attempt: Attempt) -> None:
         try:

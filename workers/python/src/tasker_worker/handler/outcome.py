@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import traceback
+from collections import deque
 from typing import Any
 
 from ..codec import json_text
@@ -25,7 +25,7 @@ def returned(step: BatchStep, output: Any, ms: int, version: str | None, max_byt
     """The result of a handler that returned `output`: completed, or failed when that has no JSON form or is too large."""
     try:
         text = json_text.write(output)
-    except (TypeError, ValueError, RecursionError) as error:
+    except Exception as error:
         return _failed(step, "not_json", f"the handler returned something that is not JSON: {error}", ms, version)
     # A character becomes at most four bytes, so short text need not be measured.
     if len(text) * 4 > max_bytes and (size := len(text.encode())) > max_bytes:
@@ -103,9 +103,14 @@ def _message(error: BaseException) -> str:
 
 
 def _backtrace(error: BaseException) -> list[str]:
-    frames = traceback.extract_tb(error.__traceback__)[-_BACKTRACE_FRAMES:]
-    lines = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames)]
-    return [_shortened(line, _MAX_FRAME_CHARS) for line in lines]
+    """Where it was raised comes first; the worker's own frame, which called the handler, is left out."""
+    lines: deque[str] = deque(maxlen=_BACKTRACE_FRAMES)
+    place = error.__traceback__ and error.__traceback__.tb_next
+    while place is not None:
+        code = place.tb_frame.f_code
+        lines.appendleft(_shortened(f"{code.co_filename}:{place.tb_lineno} in {code.co_name}", _MAX_FRAME_CHARS))
+        place = place.tb_next
+    return list(lines)
 
 
 def _shortened(text: str, most: int) -> str:

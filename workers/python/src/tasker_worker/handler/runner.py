@@ -144,8 +144,9 @@ class Runner:
     def abandon(self, reason: str) -> None:
         """Asks whatever still runs to stop, and waits for nothing any more."""
         for attempts in (self._running, self._overdue):
-            for attempt in attempts.copy().values():
+            for lease_id, attempt in attempts.copy().items():
                 attempt.stop(reason)
+                self._end_checkpoints(lease_id)
 
     def close(self) -> None:
         """Ends idle threads, the loop and the processes."""
@@ -281,6 +282,7 @@ class Runner:
         ms = round((now - attempt.started_at) * 1000)
         self._deliver(attempt, timed_out(attempt.request, ms, version))
         self._overdue_changed()
+        self._end_checkpoints(attempt.request.lease_id)
         attempt.stop(f"the step ran longer than {attempt.request.timeout_ms} ms")
 
     def _end_overdue(self, attempt: Attempt, ms: int, answered: bool) -> None:

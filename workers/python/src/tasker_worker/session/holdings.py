@@ -19,6 +19,10 @@ class Holdings:
     def __contains__(self, lease_id: str) -> bool:
         return lease_id in self._held
 
+    def knows(self, lease_id: str) -> bool:
+        """Whether its handler runs, or waits, here: such a lease must not be run again (R-50)."""
+        return lease_id in self._held or lease_id in self._overdue
+
     def lease_ids(self) -> Iterable[str]:
         return self._held
 

@@ -245,7 +245,7 @@ class Session:
         unknown: list[str] = []
         for step in batch.steps:
             lease_id = step.lease_id
-            if lease_id in self._outbox or lease_id in self._holdings:
+            if lease_id in self._outbox or self._holdings.knows(lease_id):
                 continue
             if self._draining:
                 draining.append(lease_id)

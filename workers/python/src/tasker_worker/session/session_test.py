@@ -257,6 +257,14 @@ class TestBatches:
         [heartbeat] = world.take("heartbeat")
         assert heartbeat["last_seq"] == 3
 
+    def test_a_lease_whose_handler_is_overdue_is_not_run_again(self) -> None:
+        world = World().ready()
+        [lease] = world.hear_batch(seq=1)
+        world.session.finish([result(lease, code="timeout")])
+        world.hear("result_ack", lease_ids=[], timeout_ids=[lease])
+        world.hear_batch(seq=2)
+        assert len(world.ran) == 1
+
     def test_a_handler_that_it_does_not_have_is_rejected(self) -> None:
         world = World().ready()
         leases = world.hear_batch(handler="other")
