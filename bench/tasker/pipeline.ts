@@ -21,7 +21,7 @@ export async function openTasker(scenario: Scenario, { folder, store: storeName 
   const random = machineRandom();
   const log = openLog("error");
   const { database, close: closeDatabase } = await openBenchStore(storeName, folder);
-  const store = await openStore({ database });
+  const store = await openStore({ database, publishing: "thread" });
   if (scenario.finishedTasks > 0) await fillStore(store, scenario);
   const scheduler = eventLoopScheduler(clock);
   const ports = { store, clock, random, log, scheduler, compileSchema: () => () => [] };

@@ -4,7 +4,8 @@ import type { Outcome } from "../handler/outcome.ts";
 import type { StepRequest } from "../handler/step.ts";
 import type { Logger, LogLevel } from "../log.ts";
 import type { Occupancy } from "../occupancy.ts";
-import { packOutcome, type ThreadSetup, type ToSession, type ToWorker, unpackStep } from "./link.ts";
+import type { ThreadSetup, ToSession, ToWorker } from "./link.ts";
+import { packOutcomes, unpackSteps } from "./packed-lists.ts";
 import type { WorkerTerms } from "./ports.ts";
 import type { Endpoints } from "./sockets.ts";
 
@@ -60,7 +61,7 @@ export class SessionThread {
   }
 
   finished(outcomes: readonly Outcome[]): void {
-    this.#tell({ type: "finished", outcomes: outcomes.map(packOutcome) });
+    this.#tell({ type: "finished", outcomes: packOutcomes(outcomes) });
   }
 
   progress(origin: number, leaseId: string, progress: string): void {
@@ -108,7 +109,7 @@ export class SessionThread {
   #hear(message: ToWorker): void {
     switch (message.type) {
       case "run":
-        this.#events.run(message.steps.map(unpackStep));
+        this.#events.run(unpackSteps(message.steps));
         break;
       case "cancel":
         this.#events.cancel(message.leaseIds, message.reason);

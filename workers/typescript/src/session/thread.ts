@@ -6,9 +6,10 @@ import { randomBytes } from "node:crypto";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { filterLog, type LogFields, type Logger } from "../log.ts";
 import { Occupancy } from "../occupancy.ts";
-import { packStep, type ThreadSetup, type ToSession, type ToWorker, unpackOutcome } from "./link.ts";
+import type { ThreadSetup, ToSession, ToWorker } from "./link.ts";
 import { OccupancyWatch } from "./occupancy-watch.ts";
-import type { StepRequest } from "./ports.ts";
+import { packSteps, unpackOutcomes } from "./packed-lists.ts";
+import type { Outcome, StepRequest } from "./ports.ts";
 import { Session } from "./session.ts";
 import { type Endpoints, Sockets } from "./sockets.ts";
 
@@ -81,7 +82,7 @@ function openSession(endpoints: Endpoints, origin: number): void {
 function handOver(): void {
   if (arrived.length === 0) return;
   for (const step of arrived) watch.handed(step);
-  const steps = arrived.map(packStep);
+  const steps = packSteps(arrived);
   arrived = [];
   tell({ type: "run", steps });
 }
@@ -107,7 +108,7 @@ function tick(): void {
 function hear(message: ToSession): void {
   switch (message.type) {
     case "finished":
-      takeOutcomes(message.outcomes.map(unpackOutcome));
+      takeOutcomes(unpackOutcomes(message.outcomes));
       break;
     case "progress":
       sessions[message.origin]!.progress(message.leaseId, message.progress);
@@ -136,7 +137,7 @@ function hear(message: ToSession): void {
   wakeInTime();
 }
 
-function takeOutcomes(outcomes: ReturnType<typeof unpackOutcome>[]): void {
+function takeOutcomes(outcomes: readonly Outcome[]): void {
   if (sessions.length === 1) sessions[0]!.finish(outcomes);
   else {
     for (const [origin, session] of sessions.entries()) {
