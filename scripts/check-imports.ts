@@ -10,7 +10,7 @@ const allowed: Record<string, readonly string[]> = {
   "packages/json": [],
   "packages/engine": [],
   "packages/protocol": ["@tasker/json"],
-  "packages/store": ["@tasker/engine"],
+  "packages/store": ["@tasker/engine", "@tasker/json"],
   "packages/executors": ["@tasker/engine", "@tasker/protocol"],
   "packages/templates": ["@tasker/engine", "@tasker/json"],
   "packages/http-api": ["@tasker/engine", "@tasker/json"],

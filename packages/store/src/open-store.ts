@@ -63,7 +63,7 @@ function openOn(
   const { log, unpublished } = TurnLog.open(path, lineage, published, turnLog);
   try {
     const publisher = new Publisher(writer, published);
-    for (const { turn, text } of unpublished) publisher.take(turn, text);
+    for (const { turn, packed } of unpublished) publisher.take(turn, packed);
     const turn = publisher.publish(true);
     log.startOver();
     return new SqliteStore(openReader(path), lock, log, turn, (events) => {

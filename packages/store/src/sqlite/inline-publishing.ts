@@ -1,8 +1,8 @@
 /** Publishing in the thread that commits: for programs without threads of their own, and for the simulation. */
 import { StoreError } from "@tasker/engine";
+import type { PackedList } from "@tasker/json";
 import type { Publisher } from "./publisher.ts";
 import type { Publishing, PublishingEvents } from "./sqlite-store.ts";
-import type { TurnText } from "./turn-text.ts";
 
 export class InlinePublishing implements Publishing {
   readonly #publisher: Publisher;
@@ -13,8 +13,8 @@ export class InlinePublishing implements Publishing {
     this.#events = events;
   }
 
-  take(turn: number, text: TurnText): void {
-    this.#publisher.take(turn, text);
+  take(turn: number, packed: PackedList): void {
+    this.#publisher.take(turn, packed);
     if (!this.#publisher.isDue) return;
     try {
       this.publish(false);

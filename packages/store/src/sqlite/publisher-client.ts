@@ -2,12 +2,13 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { StoreError, type StoreFailure } from "@tasker/engine";
+import type { PackedList } from "@tasker/json";
 import type { Publishing, PublishingEvents } from "./sqlite-store.ts";
-import type { TurnText } from "./turn-text.ts";
+import type { RecordPlace } from "./turn-log.ts";
 
-/** A turn, a request to publish (answered under its number), or the end. */
+/** A turn and where the log has it, a request to publish (answered under its number), or the end. */
 export type ToPublisher =
-  | readonly [turn: number, rows: string, payloads: string]
+  | readonly [turn: number, file: number, start: number, bytes: number]
   | { readonly publish: number; readonly durable: boolean }
   | "close";
 
@@ -46,8 +47,9 @@ export class PublisherClient implements Publishing {
     this.#thread.unref();
   }
 
-  take(turn: number, { rows, payloads }: TurnText): void {
-    this.#tell([turn, rows, payloads]);
+  /** The thread reads it from the log: a few hundred kilobytes of text cost more to clone than to read again. */
+  take(turn: number, _packed: PackedList, { file, start, bytes }: RecordPlace): void {
+    this.#tell([turn, file, start, bytes]);
   }
 
   publish(durable: boolean): Promise<void> {

@@ -4,6 +4,7 @@ import { StoreError } from "@tasker/engine";
 import { openWriter } from "./connection.ts";
 import { Publisher } from "./publisher.ts";
 import type { FromPublisher, ToPublisher } from "./publisher-client.ts";
+import { TurnLogReader } from "./turn-log.ts";
 
 /** The tables follow when enough rows wait, or the oldest has waited so long. */
 const longestWaitMs = 50;
@@ -12,6 +13,7 @@ const retryMs = 250;
 const port = parentPort as MessagePort;
 const { database, published } = workerData as { readonly database: string; readonly published: number };
 const publisher = new Publisher(openWriter(database), published);
+const log = new TurnLogReader(database);
 let turn = published;
 let timer: NodeJS.Timeout | null = null;
 
@@ -21,8 +23,8 @@ port.on("message", (message: ToPublisher) => {
   else take(message);
 });
 
-function take([number, rows, payloads]: readonly [number, string, string]): void {
-  publisher.take(number, { rows, payloads });
+function take([number, file, start, bytes]: readonly [number, number, number, number]): void {
+  publisher.take(number, log.read({ file, start, bytes }));
   if (publisher.isDue) publish(null, false);
   else timer ??= setTimeout(publish, longestWaitMs, null, false);
 }
@@ -44,5 +46,6 @@ function publish(request: number | null, durable: boolean): void {
 function close(): void {
   if (timer !== null) clearTimeout(timer);
   publisher.close();
+  log.close();
   port.close();
 }

@@ -5,17 +5,19 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { type CheckpointWrite, type StepWrite, StoreError, type TaskRow, type TaskUpdate } from "@tasker/engine";
+import type { PackedList } from "@tasker/json";
+import { joinPacked, type PackedHistoryRow } from "../packed-history.ts";
 import { prepareAppendHistory } from "./commands/append-history.ts";
 import { prepareInsertTasks } from "./commands/insert-tasks.ts";
 import { prepareInsertTemplates } from "./commands/insert-templates.ts";
 import { prepareSaveCheckpoints } from "./commands/save-checkpoints.ts";
 import { prepareUpdateTasks } from "./commands/update-tasks.ts";
 import { type MergedStepWrite, prepareWriteSteps } from "./commands/write-steps.ts";
+import { type PackedTurn, unpackTurn } from "./packed-turn.ts";
 import { asStoreError } from "./sqlite-errors.ts";
-import { type PackedHistoryRow, type PackedTurn, readTurn, type TurnText } from "./turn-text.ts";
 
 /** Larger transactions cost less a row, up to about here; and what waits is held in memory. */
-const rowsPerPublication = 4_000;
+const rowsPerPublication = 8_000;
 const charsPerPublication = 4 * 1024 * 1024;
 
 export class Publisher {
@@ -24,6 +26,9 @@ export class Publisher {
   #merged: MergedTurns[] = [];
   #rows = 0;
   #chars = 0;
+  /** Of the history that waits: the first sequence number (0: nothing waits), and the one after the last. */
+  #firstSeq = 0;
+  #nextSeq = 0;
   /** The last turn that was taken. */
   #taken: number;
 
@@ -39,8 +44,8 @@ export class Publisher {
     return this.#rows >= rowsPerPublication || this.#chars >= charsPerPublication;
   }
 
-  take(turn: number, text: TurnText): void {
-    const packed = readTurn(text);
+  take(turn: number, list: PackedList): void {
+    const packed = unpackTurn(list);
     let merged = this.#merged[this.#merged.length - 1];
     // A cursor is guarded by its step's row as it was before the turn: what came earlier must be written first.
     if (merged === undefined || packed.checkpoints.length > 0) {
@@ -48,7 +53,9 @@ export class Publisher {
       this.#merged.push(merged);
     }
     this.#rows += merged.add(packed);
-    this.#chars += text.rows.length + text.payloads.length;
+    if (this.#firstSeq === 0) this.#firstSeq = packed.history[0]?.seq ?? 0;
+    this.#nextSeq = Math.max(this.#nextSeq, packed.nextSeq);
+    this.#chars += list.text.length;
     this.#taken = turn;
   }
 
@@ -63,8 +70,8 @@ export class Publisher {
     try {
       this.#database.exec(`pragma synchronous = ${durable ? "full" : "normal"}`);
       begin.run();
-      for (const merged of this.#merged) this.#write(merged);
-      setTurn.run(this.#taken);
+      for (const merged of this.#merged) this.#write(merged, this.#firstSeq);
+      setTurn.run(this.#taken, this.#nextSeq);
       commit.run();
     } catch (error) {
       this.#rollBack();
@@ -73,6 +80,7 @@ export class Publisher {
     this.#merged = [];
     this.#rows = 0;
     this.#chars = 0;
+    this.#firstSeq = 0;
     return this.#taken;
   }
 
@@ -80,14 +88,14 @@ export class Publisher {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  #write({ templates, tasks, checkpoints, steps, updates, history }: MergedTurns): void {
+  #write({ templates, tasks, checkpoints, steps, updates, history }: MergedTurns, publication: number): void {
     const { insertTemplates, insertTasks, saveCheckpoints, writeSteps, updateTasks, appendHistory } = this.#statements;
     insertTemplates(templates);
     insertTasks([...tasks.values()]);
     saveCheckpoints(checkpoints);
     writeSteps(steps.values());
     updateTasks([...updates.values()]);
-    appendHistory(history);
+    appendHistory(history.values(), publication);
   }
 
   /** Some failures have ended the transaction already. */
@@ -108,7 +116,7 @@ class MergedTurns {
   readonly tasks = new Map<number, TaskRow>();
   readonly steps = new Map<number, MergedStepWrite>();
   readonly updates = new Map<number, TaskUpdate>();
-  readonly history: PackedHistoryRow[] = [];
+  readonly history = new Map<number, PackedHistoryRow>();
 
   constructor(checkpoints: readonly CheckpointWrite[]) {
     this.checkpoints = checkpoints;
@@ -120,7 +128,7 @@ class MergedTurns {
     for (const task of newTasks) this.tasks.set(task.taskId, task);
     for (const write of stepWrites) this.#addStep(write);
     for (const update of taskUpdates) this.#addUpdate(update);
-    for (const row of history) this.history.push(row);
+    for (const row of history) this.#addHistory(row);
     return newTasks.length + stepWrites.length + taskUpdates.length + history.length;
   }
 
@@ -132,6 +140,11 @@ class MergedTurns {
       earlier.row = row;
       if (replaced.length > 0) earlier.replacedLeases = [...earlier.replacedLeases, ...replaced];
     }
+  }
+
+  #addHistory(row: PackedHistoryRow): void {
+    const earlier = this.history.get(row.taskId);
+    this.history.set(row.taskId, earlier === undefined ? row : joinPacked(earlier, row));
   }
 
   #addUpdate(update: TaskUpdate): void {
@@ -147,7 +160,7 @@ function prepareStatements(database: DatabaseSync) {
     begin: database.prepare("begin immediate"),
     commit: database.prepare("commit"),
     rollback: database.prepare("rollback"),
-    setTurn: database.prepare("update published set turn = ?"),
+    setTurn: database.prepare("update published set turn = ?, next_seq = max(next_seq, ?)"),
     insertTemplates: prepareInsertTemplates(database),
     insertTasks: prepareInsertTasks(database),
     saveCheckpoints: prepareSaveCheckpoints(database),

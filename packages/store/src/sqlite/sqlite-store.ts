@@ -14,7 +14,9 @@ import {
   type TaskRow,
   type TurnRecord,
 } from "@tasker/engine";
+import type { PackedList } from "@tasker/json";
 import type { ProcessLock } from "./lock.ts";
+import { packTurn } from "./packed-turn.ts";
 import { prepareCheckGuards } from "./queries/check-guards.ts";
 import { prepareFindActiveTasks } from "./queries/find-active-tasks.ts";
 import { prepareFindLeases } from "./queries/find-leases.ts";
@@ -23,14 +25,13 @@ import { prepareFindTasksByKey } from "./queries/find-tasks-by-key.ts";
 import { prepareListTemplates } from "./queries/list-templates.ts";
 import { prepareNextSequences } from "./queries/next-sequences.ts";
 import { asStoreError } from "./sqlite-errors.ts";
-import type { TurnLog } from "./turn-log.ts";
-import { type TurnText, writeTurn } from "./turn-text.ts";
+import type { RecordPlace, TurnLog } from "./turn-log.ts";
 import { Unpublished } from "./unpublished.ts";
 
 /** Who brings the tables up to date: in this thread (`inline-publishing.ts`) or in another (`publisher-client.ts`). */
 export interface Publishing {
   /** A turn that the log has. */
-  take(turn: number, text: TurnText): void;
+  take(turn: number, packed: PackedList, place: RecordPlace): void;
   /** Answers when the tables show every turn that was taken. @throws StoreError */
   publish(durable: boolean): void | Promise<void>;
   close(): void | Promise<void>;
@@ -143,12 +144,12 @@ export class SqliteStore implements Store, PublishingEvents {
     const ready = this.#tablesFollow();
     if (ready instanceof Promise) return ready.then(() => this.commit(record));
     this.#read("checking guards", () => this.#unpublished.assertFits(record, this.#statements.guards));
-    const text = writeTurn(record);
+    const packed = packTurn(record);
     if (this.#log.isFull) {
       const room = this.#makeRoom();
-      if (room instanceof Promise) return room.then(() => this.#append(text, record));
+      if (room instanceof Promise) return room.then(() => this.#append(packed, record));
     }
-    return this.#append(text, record);
+    return this.#append(packed, record);
   }
 
   publish(): void | Promise<void> {
@@ -184,16 +185,17 @@ export class SqliteStore implements Store, PublishingEvents {
     if (error !== null && error.failure !== "full" && error.failure !== "busy") this.#broken ??= error;
   }
 
-  #append(text: TurnText, record: TurnRecord): void | Promise<void> {
+  #append(packed: PackedList, record: TurnRecord): void | Promise<void> {
     const turn = this.#turn + 1;
+    let place: RecordPlace;
     try {
-      this.#log.append(turn, text);
+      place = this.#log.append(turn, packed);
     } catch (error) {
       throw this.#failure(error, "appending to the turn log");
     }
     this.#turn = turn;
-    this.#unpublished.add(turn, record, text.rows.length + text.payloads.length);
-    this.#publishing.take(turn, text);
+    this.#unpublished.add(turn, record, packed.text.length);
+    this.#publishing.take(turn, packed, place);
     if (this.#unpublished.isTooMuch) return this.#waitForTables();
   }
 

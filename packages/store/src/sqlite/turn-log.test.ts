@@ -2,6 +2,7 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { PackedList } from "@tasker/json";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { taskRow, templateRow, turn, uuidOf } from "../conformance/rows.ts";
 import { openQueries } from "../open-queries.ts";
@@ -19,17 +20,21 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const lineage = 7;
 
+function listOf(number: number): PackedList {
+  return { text: `[${number}]é😀`, numbers: Float64Array.of(number, Number.NaN) };
+}
+
 /** A log with these turns, closed again. */
 function write(turns: readonly number[], options = { segmentBytes: 1_000_000 }): void {
   const { log } = TurnLog.open(database, lineage, 0, options);
-  for (const number of turns) log.append(number, { rows: `[${number}]`, payloads: "é😀" });
+  for (const number of turns) log.append(number, listOf(number));
   log.close();
 }
 
 function read(published = 0): readonly number[] {
   const { log, unpublished } = TurnLog.open(database, lineage, published);
   log.close();
-  for (const { turn: number, text } of unpublished) expect(text).toEqual({ rows: `[${number}]`, payloads: "é😀" });
+  for (const { turn: number, packed } of unpublished) expect(packed).toEqual(listOf(number));
   return unpublished.map((logged) => logged.turn);
 }
 
@@ -59,9 +64,9 @@ describe("what a log gives back", () => {
 
   test("does not contain what an earlier use of the file has left behind", () => {
     const { log } = TurnLog.open(database, lineage, 0);
-    for (let number = 1; number <= 20; number++) log.append(number, { rows: "[]", payloads: "" });
+    for (let number = 1; number <= 20; number++) log.append(number, listOf(number));
     log.startOver();
-    log.append(21, { rows: "[21]", payloads: "é😀" });
+    log.append(21, listOf(21));
     log.close();
     expect(read(20)).toEqual([21]);
   });
@@ -70,14 +75,14 @@ describe("what a log gives back", () => {
     const { log } = TurnLog.open(database, lineage, 0, { segmentBytes: 100 });
     let number = 0;
     const fill = () => {
-      while (!log.isFull) log.append(++number, { rows: `[${number}]`, payloads: "é😀" });
+      while (!log.isFull) log.append(++number, listOf(number));
     };
     fill();
     log.swap();
     fill();
     const published = log.otherLastTurn;
     log.swap();
-    log.append(++number, { rows: `[${number}]`, payloads: "é😀" });
+    log.append(++number, listOf(number));
     log.close();
     expect(read(published)).toEqual(Array.from({ length: number - published }, (_, index) => published + 1 + index));
   });

@@ -3,16 +3,16 @@
  * follow in larger steps (publisher.ts). Two files take turns, so that one can be used again once its turns are durable in the
  * tables; space is allocated ahead, so that an fsync writes data and nothing else.
  *
- * A record: magic, lineage, turn (64 bits), bytes of the rows and of the payloads, CRC-32 of all of that; then the two texts in
- * UTF-8. The log ends at the first record that is not whole or does not follow the one before it: such a record was never
+ * A record: magic, lineage, turn (64 bits), bytes of the numbers and of the text, CRC-32 of all of that; then the numbers (64-bit
+ * floats) and the text (UTF-8) of a packed list. The log ends at the first record that is not whole or does not follow the one before it: such a record was never
  * acknowledged.
  */
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
 import { StoreError, TaskerError } from "@tasker/engine";
+import type { PackedList } from "@tasker/json";
 import { makePrivateFile } from "./private-file.ts";
-import type { TurnText } from "./turn-text.ts";
 
 const magic = 0x54534b31; // "TSK1"
 const headerBytes = 28;
@@ -21,7 +21,15 @@ const allocationBytes = 1024 * 1024;
 /** One turn as it stands in the log. */
 export interface LoggedTurn {
   readonly turn: number;
-  readonly text: TurnText;
+  readonly packed: PackedList;
+}
+
+/** Where a record stands. */
+export interface RecordPlace {
+  /** 0 or 1: which of the two files. */
+  readonly file: number;
+  readonly start: number;
+  readonly bytes: number;
 }
 
 export interface TurnLogOptions {
@@ -73,7 +81,7 @@ export class TurnLog {
     published: number,
     options: TurnLogOptions = { segmentBytes: defaultSegmentBytes },
   ): { readonly log: TurnLog; readonly unpublished: readonly LoggedTurn[] } {
-    const paths = ["-turns-a", "-turns-b"].map((ending) => databasePath + ending);
+    const paths = pathsOf(databasePath);
     const segments = paths.map((path) => new Segment(path)) as [Segment, Segment];
     syncFolder(databasePath);
     const log = new TurnLog(segments, lineage, options);
@@ -91,8 +99,8 @@ export class TurnLog {
    * Durable when it returns.
    * @throws StoreError `full` when there is no space: nothing was appended; `io` when nobody knows
    */
-  append(turn: number, text: TurnText): void {
-    const record = this.#encode(turn, text);
+  append(turn: number, packed: PackedList): RecordPlace {
+    const record = this.#encode(turn, packed);
     const segment = this.#current;
     this.#allocate(segment, segment.end + record.length);
     try {
@@ -105,9 +113,11 @@ export class TurnLog {
     } catch (error) {
       throw new StoreError("io", `fsync of the turn log failed: ${(error as Error).message}`, { cause: error });
     }
+    const place = { file: this.#segments.indexOf(segment), start: segment.end, bytes: record.length };
     segment.end += record.length;
     segment.allocated = Math.max(segment.allocated, segment.end);
     segment.lastTurn = turn;
+    return place;
   }
 
   /** Goes on in empty files: all turns so far are durable in the tables. */
@@ -143,19 +153,19 @@ export class TurnLog {
     return this.#current === this.#segments[0] ? this.#segments[1] : this.#segments[0];
   }
 
-  #encode(turn: number, { rows, payloads }: TurnText): Buffer {
-    const most = headerBytes + 3 * (rows.length + payloads.length);
+  #encode(turn: number, { text, numbers }: PackedList): Buffer {
+    const most = headerBytes + numbers.byteLength + 3 * text.length;
     if (this.#buffer.length < most) this.#buffer = Buffer.allocUnsafe(most * 2);
     const buffer = this.#buffer;
-    const rowBytes = buffer.write(rows, headerBytes);
-    const payloadBytes = buffer.write(payloads, headerBytes + rowBytes);
+    buffer.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), headerBytes);
+    const textBytes = buffer.write(text, headerBytes + numbers.byteLength);
     buffer.writeUInt32LE(magic, 0);
     buffer.writeUInt32LE(this.#lineage, 4);
     buffer.writeBigUInt64LE(BigInt(turn), 8);
-    buffer.writeUInt32LE(rowBytes, 16);
-    buffer.writeUInt32LE(payloadBytes, 20);
+    buffer.writeUInt32LE(numbers.byteLength, 16);
+    buffer.writeUInt32LE(textBytes, 20);
     buffer.writeUInt32LE(0, 24);
-    const record = buffer.subarray(0, headerBytes + rowBytes + payloadBytes);
+    const record = buffer.subarray(0, headerBytes + numbers.byteLength + textBytes);
     buffer.writeUInt32LE(crc32(record), 24);
     return record;
   }
@@ -195,16 +205,49 @@ interface FoundRecord extends LoggedTurn {
 
 function readRecord(bytes: Buffer, start: number): FoundRecord | null {
   if (start + headerBytes > bytes.length || bytes.readUInt32LE(start) !== magic) return null;
-  const rowsAt = start + headerBytes;
-  const payloadsAt = rowsAt + bytes.readUInt32LE(start + 16);
-  const end = payloadsAt + bytes.readUInt32LE(start + 20);
+  const end = start + headerBytes + bytes.readUInt32LE(start + 16) + bytes.readUInt32LE(start + 20);
   if (end > bytes.length) return null;
   const record = Buffer.from(bytes.subarray(start, end));
   const checksum = record.readUInt32LE(24);
   record.writeUInt32LE(0, 24);
   if (crc32(record) !== checksum) return null;
-  const text = { rows: bytes.toString("utf8", rowsAt, payloadsAt), payloads: bytes.toString("utf8", payloadsAt, end) };
-  return { lineage: bytes.readUInt32LE(start + 4), turn: Number(bytes.readBigUInt64LE(start + 8)), text, end };
+  const turn = Number(record.readBigUInt64LE(8));
+  return { lineage: record.readUInt32LE(4), turn, packed: unpackRecord(record), end };
+}
+
+function unpackRecord(record: Buffer): PackedList {
+  const textAt = headerBytes + record.readUInt32LE(16);
+  const numbers = new Float64Array((textAt - headerBytes) / Float64Array.BYTES_PER_ELEMENT);
+  new Uint8Array(numbers.buffer).set(record.subarray(headerBytes, textAt));
+  return { numbers, text: record.toString("utf8", textAt) };
+}
+
+/** Reads single records of a log that another thread writes. */
+export class TurnLogReader {
+  readonly #files: readonly number[];
+
+  constructor(databasePath: string) {
+    this.#files = pathsOf(databasePath).map((path) => openSync(path, "r"));
+  }
+
+  /** @throws StoreError `io` */
+  read({ file, start, bytes }: RecordPlace): PackedList {
+    try {
+      const record = Buffer.allocUnsafe(bytes);
+      readSync(this.#files[file]!, record, 0, bytes, start);
+      return unpackRecord(record);
+    } catch (error) {
+      throw asLogError(error, "reading the turn log");
+    }
+  }
+
+  close(): void {
+    for (const file of this.#files) closeSync(file);
+  }
+}
+
+function pathsOf(databasePath: string): readonly string[] {
+  return [`${databasePath}-turns-a`, `${databasePath}-turns-b`];
 }
 
 /** The turns of both files in one line, without those that the tables have. */

@@ -1,6 +1,7 @@
 /** What the main thread, where handlers run, and the session thread tell each other. Steps and outcomes go in lists. */
+
+import type { PackedList } from "@tasker/json";
 import type { LogFields, LogLevel } from "../log.ts";
-import type { PackedList } from "./packed-lists.ts";
 import type { WorkerTerms } from "./ports.ts";
 import type { Endpoints } from "./sockets.ts";
 

@@ -25,7 +25,11 @@ test("steps come over as they were", () => {
     cursor: option(text()),
     maxCheckpointBytes: count(),
   });
-  check(property(array(step), (steps) => expect(unpackSteps(structuredClone(packSteps(steps)))).toEqual(steps)));
+  check(
+    property(array(step), (steps) => {
+      expect(unpackSteps(structuredClone(packSteps(steps)))).toEqual(steps);
+    }),
+  );
 });
 
 test("outcomes come over as they were", () => {
@@ -42,8 +46,8 @@ test("outcomes come over as they were", () => {
     handlerVersion: option(text()),
   });
   check(
-    property(array(outcome), (outcomes) =>
-      expect(unpackOutcomes(structuredClone(packOutcomes(outcomes)))).toEqual(outcomes),
-    ),
+    property(array(outcome), (outcomes) => {
+      expect(unpackOutcomes(structuredClone(packOutcomes(outcomes)))).toEqual(outcomes);
+    }),
   );
 });

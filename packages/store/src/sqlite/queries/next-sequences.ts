@@ -8,14 +8,12 @@ export function prepareNextSequences(database: DatabaseSync): () => Sequences {
   const template = database.prepare(nextSql("templates", "template_id"));
   const task = database.prepare(nextSql("tasks", "task_id"));
   const step = database.prepare(nextSql("steps", "step_id"));
-  const lastHistoryRow = database.prepare(
-    "select seq + json_array_length(transitions) as next from history order by seq desc limit 1",
-  );
+  const event = database.prepare("select next_seq as next from published");
   return () => ({
     templateId: (template.get() as unknown as Next).next,
     taskId: (task.get() as unknown as Next).next,
     stepId: (step.get() as unknown as Next).next,
-    seq: (lastHistoryRow.get() as unknown as Next | undefined)?.next ?? 1,
+    seq: (event.get() as unknown as Next).next,
   });
 }
 
