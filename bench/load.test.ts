@@ -16,6 +16,7 @@ function systemThatTakes(serviceMs: number): System {
     submit: async () => {},
     onStep: null,
     commits: 0,
+    usage: () => ({ cpuMicros: 0, bytesWritten: 0, peakRssBytes: 0 }),
     workerUsage: async () => ({ cpuMicros: 0, bytesWritten: 0, peakRssBytes: 0 }),
     close: async () => {},
   };

@@ -72,7 +72,8 @@ async function measure(scenario: Scenario): Promise<Row> {
   for (let round = 0; round < rounds; round++) pairs.push(await runPair(round, scenario, flags.store));
   const ratios = pairs.map(({ bare, tasker }) => ratioOf(scenario, bare, tasker));
   const ratio = median(ratios);
-  return { ...pairs[ratios.indexOf(ratio)]!, scenario, ratio, ratios };
+  const http = scenario.load.kind === "submit" ? await runOne("http", scenario, flags.store) : null;
+  return { ...pairs[ratios.indexOf(ratio)]!, http, scenario, ratio, ratios };
 }
 
 /** All points of a scale, round after round. */

@@ -1,9 +1,10 @@
 /** What a backlog costs: memory and start-up time of the `tasker server` command with many tasks that wait for a worker. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { payload } from "./scenarios.ts";
 import { bulkBody, TaskerServer } from "./tasker/server.ts";
+import { peakRssOf } from "./usage.ts";
 
 export interface Pending {
   readonly tasks: number;
@@ -52,11 +53,6 @@ function template(): string {
     depends_on: i === 0 ? [] : [`step_${i - 1}`],
   }));
   return JSON.stringify({ namespace: "bench", name: "chain", version: "1.0.0", steps });
-}
-
-/** Linux only. */
-function peakRssOf(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
 function secondsSince(began: number): number {

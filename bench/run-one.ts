@@ -11,8 +11,9 @@ import { run, warmUp } from "./load.ts";
 import { type Measurement, percentiles } from "./measurement.ts";
 import type { Scenario } from "./scenarios.ts";
 import type { OpenSystem, System } from "./system.ts";
+import { openOverHttp } from "./tasker/over-http.ts";
 import { openTasker } from "./tasker/pipeline.ts";
-import { ownUsage, type Usage } from "./usage.ts";
+import type { Usage } from "./usage.ts";
 
 export interface Order {
   readonly system: SystemName;
@@ -22,7 +23,8 @@ export interface Order {
 
 export type SystemName = keyof typeof systems;
 
-const systems = { bare: openBarePipeline, tasker: openTasker } satisfies Record<string, OpenSystem>;
+/** `http`: submissions only. */
+const systems = { bare: openBarePipeline, tasker: openTasker, http: openOverHttp } satisfies Record<string, OpenSystem>;
 
 process.on("disconnect", () => process.exit(1));
 process.once("message", async (order: Order) => {
@@ -39,13 +41,13 @@ process.once("message", async (order: Order) => {
 
 async function measure(system: System, scenario: Scenario): Promise<Measurement> {
   await warmUp(system, scenario);
-  const before = { own: ownUsage(), worker: await system.workerUsage(), commits: system.commits };
+  const before = { own: system.usage(), worker: await system.workerUsage(), commits: system.commits };
   const { taskMs, stepMs, tasks, seconds } = await run(system, scenario);
-  const after = { own: ownUsage(), worker: await system.workerUsage(), commits: system.commits };
+  const after = { own: system.usage(), worker: await system.workerUsage(), commits: system.commits };
   const steps = scenario.load.kind === "submit" ? tasks : tasks * graphOf(scenario.shape).length;
   const cost = (from: Usage, to: Usage) => ({
     cpuMicrosPerStep: (to.cpuMicros - from.cpuMicros) / steps,
-    bytesWrittenPerStep: to.bytesWritten === null ? null : (to.bytesWritten - from.bytesWritten!) / steps,
+    bytesWrittenPerStep: to.bytesWritten === null ? null : (to.bytesWritten - (from.bytesWritten ?? 0)) / steps,
     peakRssBytes: to.peakRssBytes,
   });
   return {

@@ -11,6 +11,8 @@ export interface System {
   onStep: (() => void) | null;
   /** Transactions so far. */
   readonly commits: number;
+  /** Of the side that decides and stores. */
+  usage(): Usage;
   workerUsage(): Promise<Usage>;
   close(): Promise<void>;
 }

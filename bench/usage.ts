@@ -20,6 +20,19 @@ export function answerUsage(): void {
   process.on("disconnect", () => process.exit(0));
 }
 
+/** Of a process that cannot be asked, from what Linux says of it. Its writes are not known: they include its sockets'. */
+export function usageOfProcess(pid: number): Usage {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  const microsPerTick = 10_000;
+  const cpuMicros = (Number(fields[11]) + Number(fields[12])) * microsPerTick;
+  return { cpuMicros, bytesWritten: null, peakRssBytes: peakRssOf(pid) };
+}
+
+/** Linux only. */
+export function peakRssOf(pid: number | "self"): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
 export async function usageOf(workers: readonly ChildProcess[]): Promise<Usage> {
   const all = await Promise.all(workers.map(ask));
   return {
@@ -51,7 +64,7 @@ export function bytesWritten(): number | null {
 /** `ru_maxrss` begins with what the parent had when it forked, so it is only second best. */
 function peakRss(): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))![1]) * 1024;
+    return peakRssOf("self");
   } catch {
     return process.resourceUsage().maxRSS * 1024;
   }

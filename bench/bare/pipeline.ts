@@ -11,7 +11,7 @@ import { Subscriber, XPublisher } from "zeromq";
 import { dependentsOf, graphOf } from "../graph.ts";
 import { payload, type Scenario } from "../scenarios.ts";
 import type { Place, System } from "../system.ts";
-import { type Usage, usageOf } from "../usage.ts";
+import { ownUsage, type Usage, usageOf } from "../usage.ts";
 
 interface Task {
   readonly ended: () => void;
@@ -109,6 +109,10 @@ class BarePipeline implements System {
   submit(count: number): Promise<void> {
     this.#schedule();
     return new Promise((resolve) => this.#submitted.push({ count, resolve }));
+  }
+
+  usage(): Usage {
+    return ownUsage();
   }
 
   workerUsage(): Promise<Usage> {

@@ -34,7 +34,7 @@ export function throughputChart(rows: readonly Row[]): string {
       ],
     }));
   const legend = ["bare pipeline", "Tasker (and its share of the bare pipeline)"];
-  return draw({ title: "Steps per second", legend, groups, axis: "linear" });
+  return draw({ title: "Steps per second (submit: tasks per second)", legend, groups, axis: "linear" });
 }
 
 export function latencyChart(rows: readonly Row[]): string {
@@ -57,7 +57,7 @@ export function scaleChart(rows: readonly ScaleRow[]): string {
     label: row.scale.name.replace("scaling-", ""),
     bars: scaleCells(row).map((cells, index) => {
       const ratio = cells.at(-1)!;
-      return { value: Number(ratio), text: `${ratio}  ${cells[0]}`, series: index === 0 ? 0 : 1 };
+      return { value: Number(ratio), text: `${ratio} with ${cells[0]}`, series: index === 0 ? 0 : 1 };
     }),
   }));
   const legend = ["the first of each scale", "the others, relative to it"];
@@ -66,7 +66,7 @@ export function scaleChart(rows: readonly ScaleRow[]): string {
 
 const width = 860;
 const labelWidth = 170;
-const textWidth = 200;
+const textWidth = 270;
 const barHeight = 15;
 const groupGap = 12;
 const headHeight = 64;

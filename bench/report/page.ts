@@ -22,7 +22,11 @@ export function writePage(report: Report): void {
     drawChart("throughput.svg", throughputChart(report.rows));
     drawChart("latency.svg", latencyChart(report.rows));
     const table = markdown(rowHeads, report.rows.flatMap(rowCells));
-    replaceBlock("benchmarks.md", "bench", `${where(report)}\n\n${table}\n\n${legend.join(" ")}`);
+    replaceBlock(
+      "benchmarks.md",
+      "bench",
+      `${where(report)}\n\n${table}\n\n${legend.join(" ")}\n\n${images("throughput", "latency")}`,
+    );
   }
   const scaling = report.scaleRows.filter(({ scale }) => scale.expects !== null);
   if (scaling.length > 0) {
@@ -32,7 +36,7 @@ export function writePage(report: Report): void {
       ...scaling.map(scaleTable),
       `**scaling-pending**: memory below 512 MB, start-up within 10 s\n\n${backlog}`,
     ];
-    replaceBlock("benchmarks.md", "scaling", `${where(report)}\n\n${tables.join("\n\n")}`);
+    replaceBlock("benchmarks.md", "scaling", `${where(report)}\n\n${images("scaling")}\n\n${tables.join("\n\n")}`);
   }
   for (const row of report.scaleRows) {
     if (row.scale.expects === null)
@@ -62,6 +66,10 @@ export function markdown(heads: readonly string[], rows: readonly (readonly stri
 
 function where({ at, machine, store, rounds }: Report): string {
   return `${at.slice(0, 10)}, ${machineLine(machine)}, store ${store}, the median of ${rounds} rounds in turns.`;
+}
+
+function images(...names: string[]): string {
+  return names.map((name) => `![${name}](benchmarks/${name}.svg)`).join("\n\n");
 }
 
 function drawChart(name: string, svg: string): void {

@@ -10,6 +10,8 @@ export interface Row {
   readonly scenario: Scenario;
   readonly bare: Measurement;
   readonly tasker: Measurement;
+  /** Where tasks are only submitted: the same over HTTP. */
+  readonly http: Measurement | null;
   readonly ratio: number;
   /** Of every round. */
   readonly ratios: readonly number[];

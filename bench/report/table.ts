@@ -1,5 +1,5 @@
 /** The figures as text: a row a system, columns that line up; the same cells for the terminal and for the page. */
-import { cpuMicrosPerStep, type Measurement, measures, median, stepsPerSecond } from "../measurement.ts";
+import { cpuMicrosPerStep, type Measurement, measures, median, ratioOf, stepsPerSecond } from "../measurement.ts";
 import type { Pending } from "../pending.ts";
 import type { Scale } from "../scenarios.ts";
 import { machineLine, type Report, type Row, type ScaleRow } from "./report.ts";
@@ -31,15 +31,13 @@ export function printRow(row: Row): void {
   for (const cells of rowCells(row)) console.log(line(cells));
 }
 
-/** Two rows: the bare pipeline, and Tasker with the ratio and its range over the rounds. */
+/** The bare pipeline, Tasker with the ratio and its range over the rounds, and where it is only submitted, that over HTTP. */
 export function rowCells(row: Row): string[][] {
-  const { scenario, bare, tasker, ratio, ratios } = row;
+  const { scenario, bare, tasker, http, ratio, ratios } = row;
   const range = `${ratio.toFixed(2)} (${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)})`;
   const text = measures(scenario) === "latency" ? `p50 x ${range}` : range;
-  return [
-    [scenario.name, "bare", ...cells(bare), ""],
-    ["", "tasker", ...cells(tasker), text],
-  ];
+  const overHttp = http === null ? [] : [["", "http", ...cells(http), ratioOf(scenario, bare, http).toFixed(2)]];
+  return [[scenario.name, "bare", ...cells(bare), ""], ["", "tasker", ...cells(tasker), text], ...overHttp];
 }
 
 function cells(m: Measurement): string[] {
@@ -139,7 +137,8 @@ export function printReport({ machine, store, rounds, rows }: Report, seconds: n
 
 export const legend = [
   "ratio: Tasker's share of the bare pipeline's throughput (more is better), or how many times its p50 (less is better);",
-  "the round with the median ratio, and the range of the rounds. p50 to max: milliseconds of whole tasks; of calls in submit-*.",
+  "the round with the median ratio, and the range of the rounds. p50 to max: milliseconds of whole tasks; of calls in submit-*,",
+  "where steps are tasks, and http is the same over HTTP to `tasker server`.",
 ];
 
 function line(cells: readonly string[]): string {

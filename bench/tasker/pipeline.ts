@@ -11,7 +11,7 @@ import { openStore } from "@tasker/store";
 import type { Scenario } from "../scenarios.ts";
 import { openBenchStore } from "../stores.ts";
 import type { Place, System } from "../system.ts";
-import { type Usage, usageOf } from "../usage.ts";
+import { ownUsage, type Usage, usageOf } from "../usage.ts";
 import { fillStore } from "./fill-store.ts";
 import { requestOf } from "./request.ts";
 import { benchTemplate, bystanderTemplate } from "./templates.ts";
@@ -89,6 +89,10 @@ class TaskerUnderTest implements System {
 
   async submit(count: number): Promise<void> {
     await this.#engine.submit(new Array<SubmitTask>(count).fill(this.#request));
+  }
+
+  usage(): Usage {
+    return ownUsage();
   }
 
   workerUsage(): Promise<Usage> {
