@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # The project's own Node (the `node` package), whatever the machine's is.
 NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 
-.PHONY: help setup toolchains demo test check conformance bench bench-guard bench-peers simulate simulate-mutations fuzz chaos dev clean
+.PHONY: help setup toolchains demo test check conformance bench bench-languages bench-guard bench-peers simulate simulate-mutations fuzz chaos dev clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ conformance: toolchains ## Run the conformance kit against every worker, right a
 
 bench: setup ## Measure the engine beside the bare pipeline, in one run
 	$(NODE) bench/main.ts $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STORE),--store $(STORE)) $(if $(DOCS),--docs)
+
+bench-languages: toolchains ## Compare workers in the four languages on the same orchestrator, in one run
+	$(NODE) bench/languages/main.ts $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-guard: setup ## Fail when a step has become more than 25 % dearer than recorded; RECORD=1 records
 	$(NODE) bench/guard/main.ts $(if $(RECORD),--record) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -14,6 +14,21 @@ export function ownUsage(): Usage {
   return { cpuMicros: user + system, bytesWritten: bytesWritten(), peakRssBytes: peakRss() };
 }
 
+/** Linux counts CPU in hundredths of a second. */
+const tickMicros = 10_000;
+
+/** Of a process in any language. */
+export function usageOfProcess(pid: number): Usage {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name, in parentheses, may hold anything; user and system time are the 14th and 15th field.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return {
+    cpuMicros: (Number(fields[11]) + Number(fields[12])) * tickMicros,
+    bytesWritten: null,
+    peakRssBytes: peakRssOf(String(pid)),
+  };
+}
+
 /** In a worker: answers the benchmark's questions, and ends with it. */
 export function answerUsage(): void {
   process.on("message", () => process.send?.(ownUsage()));
@@ -68,6 +83,10 @@ function peakRss(): number {
   } catch {
     return process.resourceUsage().maxRSS * 1024;
   }
+}
+
+function peakRssOf(process: string): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${process}/status`, "utf8"))![1]) * 1024;
 }
 
 function sum(values: readonly number[]): number {

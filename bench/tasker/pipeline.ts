@@ -16,7 +16,14 @@ import { fillStore } from "./fill-store.ts";
 import { requestOf } from "./request.ts";
 import { benchTemplate, bystanderTemplate } from "./templates.ts";
 
-export async function openTasker(scenario: Scenario, { folder, store: storeName }: Place): Promise<System> {
+/** Starts the workers of a run, told where steps and results go. */
+export type StartWorkers = (scenario: Scenario, steps: string, results: string) => ChildProcess[];
+
+export async function openTasker(
+  scenario: Scenario,
+  { folder, store: storeName }: Place,
+  startWorkers: StartWorkers = forkWorkers,
+): Promise<System> {
   const clock = machineClock;
   const random = machineRandom();
   const log = openLog("error");
@@ -39,7 +46,7 @@ export async function openTasker(scenario: Scenario, { folder, store: storeName 
   await engine.applyTemplate(benchTemplate(scenario), "");
   await submitBystanders(engine, scenario);
   const workers =
-    scenario.load.kind === "submit" ? [] : forkWorkers(scenario, endpoints.steps[0]!, endpoints.results[0]!);
+    scenario.load.kind === "submit" ? [] : startWorkers(scenario, endpoints.steps[0]!, endpoints.results[0]!);
   return new TaskerUnderTest(engine, scenario, workers, async () => {
     executor.stop({ drainMs: 0 });
     await engine.stop();

@@ -19,8 +19,9 @@ const config = join(root, folder, "pyproject.toml");
 const cache = join(environment, "cache");
 const ruff = ["--config", config, "--cache-dir", cache];
 
-/** What is checked, tested and formatted: the SDK, and what is written with it. */
-const sources = [folder, "examples/order-fulfillment/python"];
+/** The SDK, and what is written with it. */
+const tested = [folder, "examples/order-fulfillment/python"];
+const sources = [...tested, "bench/languages/python"];
 
 export const python: Language = {
   name: "python",

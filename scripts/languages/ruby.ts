@@ -11,7 +11,7 @@ const library = join(root, folder, "lib");
 const packages = ["ruby", "ruby-ffi-rzmq", "ruby-msgpack", "ruby-minitest", "rake", "rubocop"];
 
 /** What is checked and tested: the SDK, and what is written with it. */
-const sources = [folder, "examples/order-fulfillment/ruby"];
+const sources = [folder, "examples/order-fulfillment/ruby", "bench/languages/ruby"];
 
 const works = "%w[ffi-rzmq msgpack minitest].each { |library| require library }; exit RUBY_VERSION >= '3.1'";
 

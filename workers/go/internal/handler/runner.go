@@ -36,6 +36,8 @@ type Runner struct {
 	queue   []*Attempt
 	running map[string]*Attempt
 	overdue map[string]*Attempt
+	// starting: a goroutine has been started that has not taken an attempt yet.
+	starting bool
 	// idle is closed when nothing runs; nil while nobody waits for that.
 	idle chan struct{}
 }
@@ -153,11 +155,24 @@ func (r *Runner) freeSlots() int {
 	return max(1, r.options.Concurrency-len(r.overdue)) - len(r.running)
 }
 
-// pump starts a goroutine for each attempt that has a slot; it goes on with what waits when its attempt has ended.
+// pump starts a goroutine if something waits and has a slot. One at a time: each starts the next one before it calls its
+// handler, and goes on with what waits when its attempt has ended, so that short handlers share few goroutines and long
+// ones hinder nobody.
 func (r *Runner) pump() {
-	for len(r.queue) > 0 && r.freeSlots() > 0 {
-		go r.work(r.begin())
+	if !r.starting && len(r.queue) > 0 && r.freeSlots() > 0 {
+		r.starting = true
+		go r.work()
 	}
+}
+
+// next begins the attempt that waits longest, if it has a slot.
+func (r *Runner) next() *Attempt {
+	if len(r.queue) == 0 || r.freeSlots() <= 0 {
+		return nil
+	}
+	attempt := r.begin()
+	r.pump()
+	return attempt
 }
 
 func (r *Runner) begin() *Attempt {
@@ -171,7 +186,15 @@ func (r *Runner) begin() *Attempt {
 	return attempt
 }
 
-func (r *Runner) work(attempt *Attempt) {
+func (r *Runner) work() {
+	r.mu.Lock()
+	r.starting = false
+	attempt := r.next()
+	r.mu.Unlock()
+	r.goOn(attempt)
+}
+
+func (r *Runner) goOn(attempt *Attempt) {
 	for attempt != nil {
 		attempt = r.run(attempt)
 	}
@@ -191,7 +214,7 @@ func (r *Runner) run(attempt *Attempt) (next *Attempt) {
 		if what != nil {
 			next = r.end(ctx, attempt, "", &panicked{fmt.Sprint("the handler panicked: ", what), backtrace()})
 		} else if after := r.end(ctx, attempt, "", &panicked{"the handler ended its goroutine", backtrace()}); after != nil {
-			go r.work(after)
+			go r.goOn(after)
 		}
 	}()
 	if r.options.Log.Enabled(ctx, slog.LevelDebug) {
@@ -273,10 +296,7 @@ func (r *Runner) end(ctx context.Context, attempt *Attempt, output string, err e
 		r.options.Deliveries.Overdue(len(r.overdue))
 	}
 	r.tellIdle()
-	if len(r.queue) > 0 && r.freeSlots() > 0 {
-		return r.begin()
-	}
-	return nil
+	return r.next()
 }
 
 func (r *Runner) forget(attempt *Attempt) (wasOverdue bool) {

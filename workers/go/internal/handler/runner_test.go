@@ -235,6 +235,7 @@ func TestDrainGivesUpWhatHasNotBegunAndIdleWaitsForTheRest(t *testing.T) {
 		<-b.runner.Idle()
 		steps := requests(3, time.Minute)
 		b.runner.Accept(steps)
+		synctest.Wait()
 		expect(t, "given up", b.runner.Drain(), steps[1:])
 		idle := b.runner.Idle()
 		select {
