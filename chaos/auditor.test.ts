@@ -267,6 +267,13 @@ describe("the auditor", () => {
     expect(findings.map((finding) => finding.name)).toContain(name);
   });
 
+  test("finds what its page says, and nothing else", () => {
+    const page = readFileSync(join(import.meta.dirname, "../docs/internals/chaos.md"), "utf8");
+    const table = /<!-- findings: .*?-->\n([\s\S]*?)<!-- \/findings -->/.exec(page)![1]!;
+    const rows = table.split("\n").flatMap((line) => [...(/^\| `(\w+)` \| (.*) \|$/.exec(line)?.slice(1) ?? [])]);
+    expect(rows).toEqual(Object.entries(findingMeanings).flat());
+  });
+
   test("has a breakage for each thing that it can find", () => {
     const broken = new Set(breakages.map(([name]) => name));
     expect(Object.keys(findingMeanings).filter((name) => !broken.has(name as FindingName))).toEqual([]);

@@ -321,6 +321,13 @@ export const mutations: readonly Mutation[] = [
     wasReal: true,
   },
   {
+    name: "a batch that crossed with the bye is lost",
+    file: `${zeromq}/sessions.ts`,
+    find: "last_seq === null ? [] : session.takeLater(last_seq)",
+    replace: "last_seq === null ? session.takeLater(0) : []",
+    wasReal: true,
+  },
+  {
     name: "of a batch in several messages only the first is run",
     file: `${session}/session.ts`,
     find: "    if (!this.#recentBatches.add(batch.seq)) return;\n",

@@ -34,7 +34,10 @@ export const faultNames = [
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
-/** None of these takes a message, a connection or a process away. */
+/** A worker that leaves waits this long for its handlers. */
+export const drainMs = 5_000;
+
+/** None of these takes a message, a connection or a process away; who leaves is waited for. */
 const losingNothing = new Set<FaultName>([
   "doubling",
   "failing_commits",
@@ -44,6 +47,7 @@ const losingNothing = new Set<FaultName>([
   "handler_hangs",
   "cancellations",
   "congestion",
+  "worker_restarts",
 ]);
 
 /** These strike the orchestrator alone: workers go on with what they hold, and tell the next one of it. */
@@ -58,7 +62,12 @@ const sparingWorkers = new Set<FaultName>([
 ]);
 
 /** Which leases may be lost in such a run: none, those whose step never began, or any. */
-export function canLose(faults: ReadonlySet<FaultName>): "nothing" | "what never began" | "anything" {
+export function canLose({
+  faults,
+  longestRunMs,
+}: Pick<Scenario, "faults" | "longestRunMs">): "nothing" | "what never began" | "anything" {
+  const outlast = faults.has("handler_hangs") || longestRunMs >= drainMs;
+  if (faults.has("worker_restarts") && outlast) return "anything";
   if ([...faults].every((fault) => losingNothing.has(fault))) return "nothing";
   return [...faults].every((fault) => sparingWorkers.has(fault)) ? "what never began" : "anything";
 }

@@ -81,7 +81,7 @@ class Run {
     const trace = new Trace(tailLines, print);
     const judge = new Judge(
       trace,
-      canLose(faults),
+      canLose(scenario),
       () => kernel.now,
       (at) => this.#orchestrator.awakeSince(at),
     );

@@ -22,7 +22,7 @@ import { type Kernel, Process, type Timer } from "./kernel.ts";
 import type { Network, Sockets } from "./network.ts";
 import { PlainWorkerLife } from "./plain-worker.ts";
 import { between, chance, stream } from "./random.ts";
-import type { WorkerPlan } from "./scenario.ts";
+import { drainMs, type WorkerPlan } from "./scenario.ts";
 import type { Trace } from "./trace.ts";
 import { must } from "./violation.ts";
 
@@ -34,9 +34,6 @@ export interface WorkerPorts {
   readonly judge: Judge;
   readonly conditions: HandlerConditions;
 }
-
-/** How long a worker that leaves waits for its handlers and its acks. */
-const drainMs = 5_000;
 
 /** The worker as its supervisor sees it: one process after another under the same name. */
 export class Worker {
