@@ -7,6 +7,7 @@ export default defineConfig({
       "packages/*/src/**/*.test.ts",
       "apps/*/src/**/*.test.ts",
       "workers/typescript/src/**/*.test.ts",
+      "conformance/src/**/*.test.ts",
       "examples/**/*.test.ts",
       "tests/**/*.test.ts",
       "simulation/*.test.ts",

@@ -15,6 +15,9 @@ interface Vector {
 /** The frames that every worker must refuse, made out to a topic of this one. */
 const vectors = readVectors();
 
+/** Names of the cases that are made from vectors. */
+export const vectorCases: readonly string[] = vectors.map(({ file }) => `malformed/${file}`);
+
 export const malformedCases: readonly Case[] = [
   ...vectors.map(
     ({ file, vector }): Case => ({
