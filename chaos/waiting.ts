@@ -14,11 +14,13 @@ export async function until<T>(
   what: string,
   withinMs: number,
   ask: () => T | Promise<T>,
-): Promise<NonNullable<T> & (T extends false ? never : unknown)> {
+): Promise<Exclude<T, null | undefined | false>> {
   const end = performance.now() + withinMs;
   for (;;) {
     const answer = await ask();
-    if (answer !== null && answer !== undefined && answer !== false) return answer as never;
+    if (answer !== null && answer !== undefined && answer !== false) {
+      return answer as Exclude<T, null | undefined | false>;
+    }
     if (performance.now() > end) throw new TooLate(what, withinMs);
     await pause(askAgainMs);
   }
