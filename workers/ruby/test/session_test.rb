@@ -397,7 +397,7 @@ class SessionTest < Minitest::Test
     @session.leave(5_000)
     assert_empty @world.events
     hear(type: "result_ack", lease_ids: [lease])
-    assert_equal ["bye", @session.name], said.last.values_at("type", "session")
+    assert_equal ["bye", @session.name, 1], said.last.values_at("type", "session", "last_seq")
     assert_equal ["closed"], @world.events
     assert_equal 2_000, @world.closed_with
     assert_equal Float::INFINITY, @session.wakes_at

@@ -23,7 +23,7 @@ func TestWhatIsWrittenIsReadAgainInBothCodecs(t *testing.T) {
 			Checkpoints: []Checkpoint{{"a.1", 300, `"` + strings.Repeat("é", 200) + `"`}},
 		},
 		&Reject{Session: session, LeaseIDs: strings.Split(strings.Repeat("a.1 ", 40)+"a.2", " "), Reason: "draining"},
-		&Bye{Session: session},
+		&Bye{Session: session, LastSeq: 7},
 		&Results{BatchID: "a", Version: "2.0", Session: session, Results: []Result{
 			{StepID: 1, Status: "completed", Output: `[1.0,1e400]`, Error: "null", Metadata: ResultMetadata{LeaseID: "a.1", Attempt: 1}},
 			{

@@ -50,8 +50,11 @@ type Reject struct {
 	Reason   string
 }
 
-// Bye ends a session.
-type Bye struct{ Session string }
+// Bye ends a session. Batches after LastSeq were never read; 0 where it is not said.
+type Bye struct {
+	Session string
+	LastSeq int64
+}
 
 // Results answers steps of one batch.
 type Results struct {
@@ -145,8 +148,9 @@ func (m *Reject) Append(frame []byte, codec Codec) []byte {
 
 // Append adds the frame.
 func (m *Bye) Append(frame []byte, codec Codec) []byte {
-	w := begin(frame, "worker ", codec, 3)
+	w := begin(frame, "worker ", codec, 4)
 	w.opening("bye", m.Session)
+	w.integer("last_seq", m.LastSeq)
 	w.endObject()
 	return w.frame
 }

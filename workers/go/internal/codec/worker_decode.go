@@ -24,6 +24,7 @@ var (
 	heartbeatMembers  = []string{"session", "epoch", "last_seq", "leases", "capacity", "progress", "checkpoints"}
 	progressMembers   = []string{"lease_id", "progress"}
 	checkpointMembers = []string{"lease_id", "seq", "cursor"}
+	byeMembers        = []string{"session", "last_seq"}
 	rejectMembers     = []string{"session", "lease_ids", "reason"}
 	resultsMembers    = []string{"batch_id", "protocol_version", "session", "results"}
 	resultMembers     = []string{"step_id", "status", "output", "error", "metadata"}
@@ -68,7 +69,12 @@ func decodeWorkerMessage(frame string, limits *Limits) (WorkerMessage, *Error) {
 			Reason:   f.oneOf("reason", "unknown_handler", "malformed", "draining"),
 		}
 	case "bye":
-		message = &Bye{f.name("session", sessionRule)}
+		f.read(payload, "", byeMembers, limits)
+		bye := &Bye{Session: f.name("session", sessionRule)}
+		if f.has("last_seq") {
+			bye.LastSeq = f.integer("last_seq", 0, HighestLastSeq)
+		}
+		message = bye
 	default:
 		f.fail(UnknownType, "type", "a message of protocol 2.0", shorten(kind))
 	}

@@ -476,7 +476,7 @@ func (s *Session) leaveIfDone(now time.Duration) bool {
 		s.warn("results.unacknowledged", "leases", s.outboxLeases(nil))
 	}
 	if s.connection == Ready || s.connection == Hello {
-		s.send(&codec.Bye{Session: s.name})
+		s.send(&codec.Bye{Session: s.name, LastSeq: s.lastSeq})
 	}
 	s.close(byeLinger)
 	s.ports.Events.Closed()

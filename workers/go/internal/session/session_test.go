@@ -544,7 +544,7 @@ func TestLeavingWaitsForTheLastAckSaysByeAndLingers(t *testing.T) {
 	w.session.Leave(5 * time.Second)
 	expect(t, "events", len(w.events), 0)
 	w.ack(lease)
-	expect(t, "said", w.last(), codec.WorkerMessage(&codec.Bye{Session: w.session.Name()}))
+	expect(t, "said", w.last(), codec.WorkerMessage(&codec.Bye{Session: w.session.Name(), LastSeq: 1}))
 	expect(t, "events", w.events, []string{"closed"})
 	expect(t, "linger", w.closedWith, 2*time.Second)
 	expect(t, "wakes", w.session.WakesAt(), never)

@@ -322,7 +322,7 @@ module TaskerWorker
       return false if @leave_at.nil? || (@outbox.size.positive? && now < @leave_at)
 
       warn("results.unacknowledged", leases: @outbox.lease_ids) if @outbox.size.positive?
-      @wire.send_frame(@encoder.message("bye", @name)) if %i[ready hello].include?(@connection)
+      @wire.send_frame(@encoder.message("bye", @name, last_seq: @last_seq)) if %i[ready hello].include?(@connection)
       close(LINGER_AFTER_BYE_MS)
       @events.closed
       true
