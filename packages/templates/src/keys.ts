@@ -137,7 +137,7 @@ export const environmentKeys = keyTable({
   fields: {
     description: ["description"],
     input_schema: ["input_schema", "schema"],
-    steps: ["steps", "step_templates"],
+    steps: ["steps", "step_templates", "step_overrides"],
   },
   ignored: [...templateKeys.ignored],
   later: Object.fromEntries(templateKeys.later),

@@ -83,6 +83,14 @@ test("an environment merges into the configuration and leaves the rest", () => {
   expect(steps.get("mix")).toEqual(stepsOf(sample("rails-engine.yaml")).get("mix"));
 });
 
+test("an environment may name its overrides `step_overrides`, with a map of steps", () => {
+  const steps = stepsOf(sample("rails-engine.yaml"), "test");
+  expect(steps.get("weigh")!.config).toBe(
+    '{"type":"api","url":"http://localhost:4000/scales","params":{"unit":"gram","precision":0.10}}',
+  );
+  expect(steps.get("mix")).toMatchObject({ depends_on: ["weigh"], retry: { limit: 1 } });
+});
+
 test("a file of Tasker's core loads unchanged", () => {
   const steps = stepsOf(sample("tasker-core.yaml"));
   expect(steps.get("create_account")).toMatchObject({
