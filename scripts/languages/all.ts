@@ -3,6 +3,7 @@ import { go } from "./go.ts";
 import type { Language } from "./language.ts";
 import { python } from "./python.ts";
 import { ruby } from "./ruby.ts";
+import { rust } from "./rust.ts";
 import { typescript } from "./typescript.ts";
 
-export const languages: readonly Language[] = [typescript, python, go, ruby];
+export const languages: readonly Language[] = [typescript, python, go, ruby, rust];
