@@ -1,4 +1,5 @@
 /** The workers of the runs, by language: of TypeScript always, of the others where this machine is set up for them. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { languages } from "../scripts/languages/all.ts";
 
@@ -21,11 +22,14 @@ export function commandOf(language: Language): readonly string[] {
   return [command, ...args];
 }
 
+/** Those that have a worker for these runs. */
+const written = languages.filter(({ name }) => existsSync(join(import.meta.dirname, "workers", name)));
+
 let available: readonly Language[] | null = null;
 
 /** The languages in which `chaos.work` and `chaos.gate` can run here, TypeScript first. */
 export function languagesHere(): readonly Language[] {
-  available ??= languages.filter((language) => language.missing() === undefined).map(({ name }) => name as Language);
+  available ??= written.filter((language) => language.missing() === undefined).map(({ name }) => name as Language);
   return available;
 }
 
@@ -36,7 +40,7 @@ export function buildWorkers(): void {
 
 /** Why the others cannot. */
 export function languagesMissing(): string[] {
-  return languages.flatMap((language) => {
+  return written.flatMap((language) => {
     const missing = language.missing();
     return missing === undefined ? [] : [`${language.name}: ${missing}`];
   });

@@ -20,9 +20,10 @@ export interface OrderWorker {
   readonly command: Command;
 }
 
-/** Languages that this machine lacks, with what is missing. */
+/** Languages of the order that this machine lacks, with what is missing. */
 export function absentLanguages(): { readonly name: string; readonly missing: string }[] {
-  return languages.flatMap(({ name, missing }) => {
+  const used = languages.filter(({ name }) => Object.values(wanted).includes(name));
+  return used.flatMap(({ name, missing }) => {
     const what = missing();
     return what === undefined ? [] : [{ name, missing: what }];
   });

@@ -9,7 +9,7 @@ import { countOf, outcomeText, type Protocol, type Report, runConformance } from
 import { checkWrong, type Verdict } from "../conformance/wrong-workers/check-wrong.ts";
 import { wrongs } from "../conformance/wrong-workers/wrongs/index.ts";
 import { languages } from "./languages/all.ts";
-import { root } from "./languages/language.ts";
+import { type Language, root } from "./languages/language.ts";
 
 interface Subject {
   readonly name: string;
@@ -42,14 +42,11 @@ process.exit(interrupted.signal.aborted ? 130 : failures > 0 || strict ? 1 : 0);
 function subjects(): Subject[] {
   const node = (file: string) => [process.execPath, join(root, file)];
   const sdks = languages
-    .map((language): Subject => {
-      const missing = language.missing();
-      const { command, args } =
-        missing === undefined ? language.command(program(language.name)) : { command: "", args: [] };
-      const known = missing === undefined ? [command, ...args] : undefined;
-      return { name: language.name, protocol: "2.0", all: true, command: known, missing };
-    })
-    .filter(({ name }) => existsSync(join(root, "workers", name, "conformance")));
+    .filter(({ name }) => existsSync(join(root, "workers", name, "conformance")))
+    .map((language) => subjectOf(language, `workers/${language.name}/conformance/worker`, true));
+  const fifth = languages
+    .filter(({ name }) => existsSync(join(root, "examples/fifth-worker", name)))
+    .map((language) => subjectOf(language, `examples/fifth-worker/${language.name}`, false));
   const fixtures: Subject[] = [
     {
       name: "raw",
@@ -66,11 +63,14 @@ function subjects(): Subject[] {
       missing: undefined,
     },
   ];
-  return [...sdks, ...fixtures];
+  return [...sdks, ...fifth, ...fixtures];
 }
 
-function program(language: string): string {
-  return `workers/${language}/conformance/worker`;
+function subjectOf(language: Language, program: string, all: boolean): Subject {
+  const missing = language.missing();
+  const { command, args } = missing === undefined ? language.command(program) : { command: "", args: [] };
+  const known = missing === undefined ? [command, ...args] : undefined;
+  return { name: language.name, protocol: "2.0", all, command: known, missing };
 }
 
 async function checkRight({ name, protocol, all, command, missing }: Subject): Promise<void> {

@@ -127,8 +127,8 @@ fn main() -> zmq::Result<()> {
         while let Ok(frames) = worker.steps.recv_multipart(zmq::DONTWAIT) { if let [frame] = &frames[..] { worker.receive(frame) } }
         while let Ok(parts) = done.recv_multipart(zmq::DONTWAIT) {
             let (lease, outcome) = handlers::outcome(&parts);
-            let held = worker.running.remove(&lease).or(worker.overdue.remove(&lease));
-            if let Some(held) = held { worker.finish(&lease, &held, outcome) }
+            let late = worker.overdue.remove(&lease).filter(|_| !matches!(&outcome, Err(of) if of.code == "cancelled")); // no answer
+            if let Some(held) = worker.running.remove(&lease).or(late) { worker.finish(&lease, &held, outcome) }
         }
         let now = Instant::now();
         for lease in worker.running.iter().filter(|(_, held)| held.ends_at <= now).map(|(lease, _)| lease.clone()).collect::<Vec<_>>() {
