@@ -4,7 +4,7 @@
  * machine does not have it, the case that uses it is skipped loudly, and in CI that is a failure.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Process, Processes } from "./processes.ts";
 
@@ -126,6 +126,7 @@ export class SmallDisk {
 
   unmount(): void {
     execFileSync("umount", ["--lazy", this.folder]);
+    rmSync(this.folder, { recursive: true });
   }
 }
 

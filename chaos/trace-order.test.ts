@@ -26,6 +26,14 @@ test.each([
   expect(orderOfCalls(lines.join("\n")).unsynced).toHaveLength(1);
 });
 
+test("the ack of a result that came twice needs no second fsync, that of a new one does", () => {
+  const result = (lease: string) => `9 recvfrom(51<UNIX:[3]>, "results {\\"lease_id\\":\\"${lease}\\"", 99, 0) = 99`;
+  const ack = '9 sendto(50<UNIX:[2]>, "@w {\\"type\\":\\"result_ack\\"", 20, 0, NULL, 0) = 20';
+  const [one, two] = ["batch_0123456789abcdef.1", "batch_0123456789abcdef.2"].map(result);
+  expect(orderOfCalls([one, sync, one, ack].join("\n"))).toMatchObject({ acks: 1, unsynced: [] });
+  expect(orderOfCalls([one, sync, two, ack].join("\n")).unsynced).toHaveLength(1);
+});
+
 test("an fsync counts from its return, a send from its beginning", () => {
   const begun = "7 fdatasync(26</x/tasker.db-turns-a> <unfinished ...>";
   const text = [request, write, begun, "7 <... fdatasync resumed>) = 0", reply].join("\n");

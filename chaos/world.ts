@@ -113,7 +113,7 @@ export class World {
 
   /** Waits until the orchestrator counts these workers among those that it gives steps to. */
   async joined(...ids: string[]): Promise<void> {
-    await until(`workers ${ids.join(", ")} are ready`, 30_000, async () => {
+    await until(`workers ${ids.join(", ")} are ready`, 60_000, async () => {
       const ready = (await this.orchestrator.workers()).filter(({ status }) => status === "ready");
       return ids.every((id) => ready.some((worker) => worker.id === id));
     });

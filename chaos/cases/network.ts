@@ -43,7 +43,7 @@ export const halfOpen: Case = {
       const before = await sessionOf(world, "far");
       const at = performance.now();
       link.silence();
-      await until("the worker has a new session", 30_000, async () => {
+      await until("the worker has a new session", 60_000, async () => {
         const now = await sessionOf(world, "far");
         return now !== undefined && now !== before;
       });

@@ -99,6 +99,6 @@ async function restart(world: World): Promise<number> {
 
 /** strace has killed it. */
 async function died(world: World): Promise<void> {
-  await until("the orchestrator is killed at its commit", 20_000, () => !world.orchestrator.process!.isAlive);
+  await until("the orchestrator is killed at its commit", 60_000, () => !world.orchestrator.process!.isAlive);
   world.kills++;
 }

@@ -105,7 +105,7 @@ export const clockJumps: Case = {
     for (const offset of scene.isLong ? ["+1d", "-1d", "+0", "-1d", "+1d", "+0"] : ["+1d", "-1d"]) {
       const submission = { template: "chaos/later", context: "{}" };
       const ids = await world.client.submitMany(5, submission);
-      await until("the first attempts have failed", 20_000, async () => {
+      await until("the first attempts have failed", 60_000, async () => {
         const states = await Promise.all(ids.map((id) => world.orchestrator.task(id)));
         return states.every(({ steps }) => steps[0]!.status === "waiting_for_retry");
       });

@@ -43,7 +43,7 @@ export async function gatedTasks(world: World, count: number): Promise<GatedTask
 /** Waits until so many steps of each of these tasks run. */
 export async function running(world: World, ids: readonly string[], steps: number): Promise<void> {
   for (const id of ids) {
-    await until(`${steps} steps of ${id} run`, 20_000, async () => {
+    await until(`${steps} steps of ${id} run`, 60_000, async () => {
       const state = await world.orchestrator.task(id);
       return state.steps.filter(({ status }) => status === "in_progress").length === steps;
     });

@@ -96,7 +96,7 @@ export const fsyncFails: Case = {
     const world = await underLoad(scene);
     await pause(500);
     world.load!.stop();
-    await until("every task is acknowledged", 20_000, () => world.client.pending === 0);
+    await until("every task is acknowledged", 60_000, () => world.client.pending === 0);
     const { process } = world.orchestrator;
     await trace(world.processes, process!.pid, failFsync, world.folder);
     const acknowledged = world.client.acknowledged;

@@ -15,7 +15,7 @@ export const workerKilled: Case = {
       const gated = await gatedTasks(world, 8);
       const at = Date.now();
       await world.killWorker(victim);
-      const moved = await until("the victim's steps run again", 30_000, async () => {
+      const moved = await until("the victim's steps run again", 60_000, async () => {
         const histories = await Promise.all(gated.ids.map((id) => historyOf(world, id)));
         const lost = histories.flatMap((moments) => losses(moments).filter(({ worker }) => worker === "victim"));
         const again = histories.flatMap((moments) => againAfter(moments, at));
@@ -40,7 +40,7 @@ export const workerStopped: Case = {
     const gated = await gatedTasks(world, 6);
     const at = Date.now();
     sleeper.signal("SIGSTOP");
-    await until("the sleeper is lost", 30_000, async () =>
+    await until("the sleeper is lost", 60_000, async () =>
       (await world.orchestrator.workers()).every(({ id }) => id !== "sleeper"),
     );
     const histories = await Promise.all(gated.ids.map((id) => historyOf(world, id)));
@@ -51,7 +51,7 @@ export const workerStopped: Case = {
     gated.open();
     const states = await world.settled(gated.ids);
     const held = states.flatMap(({ steps }) => steps).filter(({ name }) => name === "hold");
-    await until("the late results are in", 30_000, async () => {
+    await until("the late results are in", 60_000, async () => {
       const now = await Promise.all(gated.ids.map((id) => world.orchestrator.task(id)));
       return now.every(({ steps }) => steps.every(({ status }) => status !== "in_doubt"));
     });
