@@ -158,6 +158,7 @@ function startExecutor(config: ServerConfig, engine: Engine, log: Log): Promise<
       maxOutputBytes: limits.maxOutputBytes,
       maxStepsPerBatch: stepExecution.batchSize,
       maxSessions: limits.maxSessions,
+      maxDeclaredLeases: limits.maxDeclaredLeases,
       maxPlainSlots: limits.maxPlainWorkers,
       maxSubscriptions: limits.maxSubscriptions,
       maxSubscriptionsPerSecond: limits.maxSubscriptionsPerSecond,

@@ -39,6 +39,7 @@ export interface ServerConfig {
     readonly maxErrorBytes: number;
     readonly maxMessageBytes: number;
     readonly maxSessions: number;
+    readonly maxDeclaredLeases: number;
     readonly maxPlainWorkers: number;
     readonly maxSubscriptions: number;
     readonly maxSubscriptionsPerSecond: number;
@@ -220,6 +221,7 @@ function toServerConfig(values: ConfigValues, raw: RawValues, problems: ConfigPr
       maxErrorBytes: values["limits.max_error_bytes"],
       maxMessageBytes: values["limits.max_message_bytes"],
       maxSessions: values["limits.max_sessions"],
+      maxDeclaredLeases: values["limits.max_declared_leases"],
       maxPlainWorkers: values["limits.max_plain_workers"],
       maxSubscriptions: values["limits.max_subscriptions"],
       maxSubscriptionsPerSecond: values["limits.max_subscriptions_per_second"],

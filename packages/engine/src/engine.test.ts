@@ -895,6 +895,29 @@ describe("fault 37: what waits for a turn is bounded", () => {
     expect(engine.isCongested).toBe(false);
   });
 
+  it("handlers that workers name leave nothing behind when nobody serves them any more", async () => {
+    const { engine, join, submit, take, answer } = await startEngine({ steps: [{ name: "a" }] });
+    const before = engine.memory.ready.size;
+    for (let round = 0; round < 20; round++) {
+      await join({ key: "w2-00000000", workerId: "w2", handlers: [`made-up-${round}`, "work"] });
+    }
+    expect(engine.memory.ready.size).toBe(before + 1);
+    engine.workerEvents.workerLost("w2-00000000", "bye");
+    await submit();
+    expect(engine.memory.ready.size).toBe(before);
+    await answer(completed(take()[0]!));
+    expect(engine.activeTasks).toBe(0);
+  });
+
+  it("steps that wait for a handler nobody serves are there when somebody does", async () => {
+    const { engine, join, submit, executor } = await startEngine({ steps: [{ name: "a", handler: "rare" }] });
+    await join({ key: "w2-00000000", workerId: "w2", handlers: ["rare"], capacity: 0 });
+    await submit();
+    engine.workerEvents.workerLost("w2-00000000", "bye");
+    await join({ key: "w3-00000000", workerId: "w3", handlers: ["rare"] });
+    expect(executor.take().map(({ stepName }) => stepName)).toEqual(["a"]);
+  });
+
   it("the log has ten lines about results of unknown leases in ten seconds, however many come", async () => {
     const { engine, clock, log } = await startEngine();
     const lines = () => log.lines.filter(({ event }) => event === "result.unknown_lease").length;

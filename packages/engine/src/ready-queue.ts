@@ -88,6 +88,16 @@ export class ReadyQueue {
     return made;
   }
 
+  /** How many handlers have a queue. */
+  get size(): number {
+    return this.#queues.size;
+  }
+
+  /** Nobody serves this handler any more: nobody holds its queue, which goes if no step waits in it. */
+  forget(handler: string): void {
+    if (this.#queues.get(handler)?.head() === undefined) this.#queues.delete(handler);
+  }
+
   push(step: Step): void {
     this.queue(step.plan.handler).push({ step, order: this.#order++ }, step.plan.priority + step.task.priority);
   }

@@ -104,6 +104,11 @@ export class Roster {
     this.#countHandlers(worker, 1);
   }
 
+  /** The queues of handlers that nobody serves since this worker left: names are the workers' own, and have no end. */
+  forgetUnserved(left: Worker, ready: ReadyQueue): void {
+    for (const handler of left.handlers ?? []) if (!this.#served.has(handler)) ready.forget(handler);
+  }
+
   /** Handlers that some worker serves; "all" while a worker without a list is here. */
   servedHandlers(): readonly string[] | "all" {
     if (this.#wildcards > 0) return "all";

@@ -115,6 +115,10 @@ export const configKeys = {
     default: 1_000,
     does: "Workers of protocol 2.0 at once; the next one is refused with `too_many_sessions`.",
   }),
+  "limits.max_declared_leases": key(integer(1_000, 100_000_000), {
+    default: 500_000,
+    does: "Leases that all workers together may say they hold; a worker that brings more is refused with `too_many_leases`.",
+  }),
   "limits.max_plain_workers": key(integer(1, 10_000), {
     default: 256,
     does: "Workers of protocol 1.0 at once; the next one gets nothing until one leaves.",

@@ -195,6 +195,12 @@ const sections: readonly (readonly [title: string, limits: readonly Limit[]])[] 
         beyond: "refused: `too_many_sessions`",
       },
       {
+        what: "Leases that all workers together say they hold",
+        of: ["zeromq.maxDeclaredLeases"],
+        key: "limits.max_declared_leases",
+        beyond: "refused: `too_many_leases`",
+      },
+      {
         what: "Workers of protocol 1.0",
         of: ["zeromq.maxPlainSlots"],
         key: "limits.max_plain_workers",

@@ -19,6 +19,7 @@ export function admitWorker(world: World, turn: Turn, info: WorkerInfo): void {
       if (info.heldLeases.includes(lease)) worker.revokedLeases.set(lease, deadline);
   }
   world.roster.add(worker);
+  if (known !== undefined) world.roster.forgetUnserved(known, world.memory.ready);
   for (const leaseId of info.heldLeases) {
     const step = leasedStep(world, leaseId);
     if (step === undefined || step.state !== "in_progress") continue;

@@ -18,6 +18,7 @@ export function loseWorker(world: World, turn: Turn, worker: Worker, reason: str
   else world.log.warn("worker.lost", fields);
   for (const step of [...worker.steps]) loseAttempt(world, turn, step, "worker_lost");
   worker.revokedLeases.clear();
+  world.roster.forgetUnserved(worker, world.memory.ready);
 }
 
 /** Nobody knows how this attempt ended. */

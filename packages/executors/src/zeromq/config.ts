@@ -10,6 +10,8 @@ export interface ZeromqLimits {
   readonly maxStepsPerBatch: number;
   /** 2.0 sessions known at once; the next one is refused with `too_many_sessions`. */
   readonly maxSessions: number;
+  /** Leases that all sessions together may say they hold; a hello that brings more is refused with `too_many_leases`. */
+  readonly maxDeclaredLeases: number;
   /** Plain 1.0 workers at once; the next one gets nothing until one leaves. */
   readonly maxPlainSlots: number;
   /** Topic of one subscription. libzmq cuts the connection of a peer that sends more than 1,024 bytes. */
@@ -59,6 +61,7 @@ export const defaultZeromqLimits: ZeromqLimits = {
   maxOutputBytes: 4 * 1024 * 1024,
   maxStepsPerBatch: 10,
   maxSessions: 1_000,
+  maxDeclaredLeases: 500_000,
   maxPlainSlots: 256,
   maxSubscriptionBytes: 300,
   maxSubscriptionsPerSecond: 1_000,

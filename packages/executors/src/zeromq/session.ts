@@ -32,6 +32,8 @@ export class Session {
   heardAt = 0;
   spokenAt = 0;
   capacity = 0;
+  /** How many leases its last hello named. */
+  declared = 0;
   /** It drains: by its own word or by the operator's. */
   draining = false;
   /** Batches did not arrive although it is subscribed. Ends with its next hello, which shows that it hears. */
@@ -67,7 +69,8 @@ export class Session {
   /** Starts (again) with what the worker declares. */
   accept(hello: HelloMessage, now: number): void {
     this.forgetWorker();
-    this.hello = hello;
+    this.hello = termsOf(hello);
+    this.declared = declaredIn(hello);
     this.capacity = hello.capacity;
     this.heardAt = now;
     for (const lease of hello.leases) this.#leases.set(lease, 0);
@@ -77,6 +80,7 @@ export class Session {
   /** Back to a bare subscription. */
   forgetWorker(): void {
     this.hello = null;
+    this.declared = 0;
     this.codec = "json";
     this.challenge = null;
     this.draining = false;
@@ -154,4 +158,13 @@ export class Session {
     if (settled > 0) this.#unconfirmed.splice(0, settled);
     return overdueSeq;
   }
+}
+
+/** What is kept of a hello: the leases are in a table of their own. */
+export function termsOf(hello: HelloMessage): HelloMessage {
+  return { ...hello, leases: [], outbox: [] };
+}
+
+export function declaredIn({ leases, outbox }: HelloMessage): number {
+  return leases.length + outbox.length;
 }

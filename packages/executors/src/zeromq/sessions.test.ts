@@ -142,6 +142,22 @@ describe("joining", () => {
   });
 });
 
+test("fault 37: leases that workers declare: as many as the limit of all together, and no more until one has left", () => {
+  const limits = { ...new RecordedRoster().config.limits, maxDeclaredLeases: 3 };
+  const roster = new RecordedRoster({ limits });
+  roster.join(session, { leases: ["a.1"], outbox: ["a.2"] });
+  roster.join("w2-00000001", { leases: ["b.1"] });
+  roster.subscribe("@w3-00000001 ");
+  roster.takeSent();
+  roster.hello("w3-00000001", { leases: ["c.1"] });
+  expect(roster.takeSaid("w3-00000001")).toEqual(["refuse: too_many_leases"]);
+  roster.hello("w3-00000001");
+  expect(roster.takeSaid("w3-00000001")).toEqual(["welcome"]);
+  roster.bye(session);
+  roster.hello("w3-00000001", { leases: ["c.1", "c.2"] });
+  expect(roster.takeSaid("w3-00000001")).toEqual(["welcome"]);
+});
+
 describe("losing and finding again", () => {
   test("a killed worker gets no new steps at once, and is lost after 1.5 s", () => {
     const roster = joined();

@@ -17,7 +17,7 @@ import {
   type HelloMessage,
   type RejectMessage,
 } from "@tasker/protocol";
-import { isBatch, Session } from "./session.ts";
+import { declaredIn, isBatch, Session, termsOf } from "./session.ts";
 import { SessionSpeaker, type SpeakerPorts } from "./session-speaker.ts";
 
 export interface SessionPorts extends SpeakerPorts {
@@ -108,6 +108,12 @@ export class Sessions {
         "codec",
         `this orchestrator speaks ${codecs.join()}; you speak ${message.codecs.join()}`,
       );
+    } else if (this.#declaresTooMuch(session, message)) {
+      this.#speaker.refuse(
+        session,
+        "too_many_leases",
+        `at most ${this.#ports.config.limits.maxDeclaredLeases} of all workers`,
+      );
     } else if (session.hello !== null) {
       this.#helloAgain(session, session.hello, message);
     } else {
@@ -115,6 +121,16 @@ export class Sessions {
       if (holder === undefined) this.#join(session, message);
       else this.#contest(holder, session, message);
     }
+  }
+
+  /** Each id is kept while its session is here, so their number is bounded. */
+  #declaresTooMuch(session: Session, message: HelloMessage): boolean {
+    let others = 0;
+    for (const other of this.#sessions.values()) if (other !== session) others += other.declared;
+    const own = declaredIn(message);
+    if (others + own > this.#ports.config.limits.maxDeclaredLeases) return true;
+    session.declared = own;
+    return false;
   }
 
   heartbeat(message: DecodedHeartbeat): void {
@@ -229,7 +245,7 @@ export class Sessions {
 
   /** The welcome was lost, or we asked: nothing changes, unless its terms did. */
   #helloAgain(session: Session, before: HelloMessage, hello: HelloMessage): void {
-    session.hello = hello;
+    session.hello = termsOf(hello);
     session.codec = codecFor(hello) ?? "json";
     session.deaf = false;
     if (session.challenge !== null) this.#refuseChallenger(session);
