@@ -17,7 +17,7 @@ export function ownUsage(): Usage {
 /** Linux counts CPU in hundredths of a second. */
 const tickMicros = 10_000;
 
-/** Of a process in any language. */
+/** Of a process in any language, from what Linux says of it. Its writes are not known: they include its sockets'. */
 export function usageOfProcess(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The name, in parentheses, may hold anything; user and system time are the 14th and 15th field.
@@ -25,7 +25,7 @@ export function usageOfProcess(pid: number): Usage {
   return {
     cpuMicros: (Number(fields[11]) + Number(fields[12])) * tickMicros,
     bytesWritten: null,
-    peakRssBytes: peakRssOf(String(pid)),
+    peakRssBytes: peakRssOf(pid),
   };
 }
 
@@ -33,14 +33,6 @@ export function usageOfProcess(pid: number): Usage {
 export function answerUsage(): void {
   process.on("message", () => process.send?.(ownUsage()));
   process.on("disconnect", () => process.exit(0));
-}
-
-/** Of a process that cannot be asked, from what Linux says of it. Its writes are not known: they include its sockets'. */
-export function usageOfProcess(pid: number): Usage {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-  const microsPerTick = 10_000;
-  const cpuMicros = (Number(fields[11]) + Number(fields[12])) * microsPerTick;
-  return { cpuMicros, bytesWritten: null, peakRssBytes: peakRssOf(pid) };
 }
 
 /** Linux only. */
@@ -83,10 +75,6 @@ function peakRss(): number {
   } catch {
     return process.resourceUsage().maxRSS * 1024;
   }
-}
-
-function peakRssOf(process: string): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${process}/status`, "utf8"))![1]) * 1024;
 }
 
 function sum(values: readonly number[]): number {
