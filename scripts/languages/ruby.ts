@@ -8,18 +8,18 @@ const folder = "workers/ruby";
 const library = join(root, folder, "lib");
 
 /** Debian's packages. What runs a worker first, then what tests and checks it. */
-const packages = ["ruby", "ruby-ffi-rzmq", "ruby-msgpack", "ruby-minitest", "rake", "rubocop"];
+const packages = ["ruby", "ruby-ffi-rzmq", "ruby-minitest", "rake", "rubocop"];
 
 /** What is checked and tested: the SDK, and what is written with it. */
 const sources = [folder, "examples/order-fulfillment/ruby", "bench/languages/ruby"];
 
-const works = "%w[ffi-rzmq msgpack minitest].each { |library| require library }; exit RUBY_VERSION >= '3.1'";
+const works = "%w[ffi-rzmq minitest].each { |library| require library }; exit RUBY_VERSION >= '3.1'";
 
 export const ruby: Language = {
   name: "ruby",
   missing() {
     if (ask("ruby", ["-e", works]) !== undefined && ask("rubocop", ["--version"]) !== undefined) return undefined;
-    return `no Ruby 3.1 or newer with ffi-rzmq, msgpack, minitest and rubocop; on Debian: apt-get install ${packages.join(" ")}`;
+    return `no Ruby 3.1 or newer with ffi-rzmq, minitest and rubocop; on Debian: apt-get install ${packages.join(" ")}`;
   },
   setUp() {
     aptInstall(...packages);

@@ -14,5 +14,5 @@ Gem::Specification.new do |spec|
   spec.files = Dir["lib/**/*.rb"] + ["README.md"]
   spec.metadata = { "rubygems_mfa_required" => "true" }
   spec.add_dependency "ffi-rzmq-core", "~> 1.0"
-  spec.add_dependency "json", ">= 2.6"
+  spec.add_dependency "json", "~> 2.6"
 end
