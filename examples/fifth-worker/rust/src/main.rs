@@ -30,7 +30,7 @@ fn connect(context: &zmq::Context) -> zmq::Result<(String, zmq::Socket, zmq::Soc
     let session = format!("{}-{:08x}", env("TASKER_WORKER_ID", "rust"), RandomState::new().hash_one(0) as u32);
     let (steps, results) = (context.socket(zmq::SUB)?, context.socket(zmq::PUB)?);
     results.connect(&env("TASKER_RESULTS_ENDPOINT", "")).and_then(|()| steps.connect(&env("TASKER_STEPS_ENDPOINT", "")))?;
-    steps.set_subscribe(format!("@{session} ").as_bytes())?; // with the space
+    results.set_linger(0).and_then(|()| steps.set_subscribe(format!("@{session} ").as_bytes()))?; // with the space
     Ok((session, steps, results))
 }
 impl Worker {
@@ -145,6 +145,6 @@ fn main() -> zmq::Result<()> {
         worker.send_due();
         if worker.speak_at <= now { if worker.epoch.is_some() { worker.heartbeat() } else { worker.hello() } }
     }
-    worker.say(json!({"type": "bye"}));
+    worker.say(json!({"type": "bye", "last_seq": worker.last_seq}));
     worker.results.set_linger(2_000)
 }
