@@ -115,7 +115,9 @@ describe("fault 38", () => {
     })),
   );
 
-  it("fault 38: of every diamond each step runs once, after all that it depends on, in whatever order they end", async () => {
+  it("fault 38: of every diamond each step runs once, after all that it depends on, in whatever order they end", {
+    timeout: 120_000,
+  }, async () => {
     const run = async (steps: readonly { name: string; depends_on: string[] }[], order: readonly number[]) => {
       history.length = 0;
       await begin(steps);
