@@ -34,6 +34,8 @@ export interface TemplateStep {
 }
 
 const askAgainMs = 50;
+/** Longer than by default (10 s), so that a slow machine is not taken for a worker that does not declare its leases. */
+const leaseGraceMs = "30000";
 
 export class Orchestrator {
   readonly #command: readonly string[];
@@ -70,7 +72,7 @@ export class Orchestrator {
     ];
     const child = spawn(program!, [...args, ...flags, "--log-level", "warn"], {
       cwd: this.#folder,
-      env: withoutTasker(process.env),
+      env: { ...withoutTasker(process.env), TASKER_LEASE_GRACE_MS: leaseGraceMs },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

@@ -32,8 +32,9 @@ export const malformedCases: readonly Case[] = [
         demand(reject === undefined, "no answer to it", "a reject", reject);
         demand(stage.worker.ending === null, "the worker to live on", "it ended");
         demand(stage.session === session, "the session to go on", `a new one, ${stage.session}`);
-        const [result, more] = stage.fromWorker("results");
-        demand(more === undefined, "no result but the one asked for", "another", result);
+        // The one asked for may come again, when its ack is slow.
+        const batches = stage.fromWorker("results").map(({ json }) => json.batch_id);
+        demand(new Set(batches).size === 1, "no result but the one asked for", batches.join(", "));
       },
     }),
   ),
