@@ -73,4 +73,4 @@ dev: setup ## Start an orchestrator that stays up, with the example templates
 	npx tasker dev --templates examples
 
 clean: ## Remove what was installed and made
-	rm -rf node_modules .tasker bench/results chaos/results workers/python/.venv
+	rm -rf node_modules .tasker bench/results bench/peers/node_modules bench/peers/bin chaos/results workers/python/.venv
