@@ -15,6 +15,8 @@ export interface Behaviour {
   readonly obeys: boolean;
   /** Says how far it is. */
   readonly progress: boolean;
+  /** Saves a cursor so many times before it ends. */
+  readonly checkpoints: number;
 }
 
 export interface HandlerConditions {
@@ -42,6 +44,7 @@ export function behaviourOf(
     error: fails ? randomError(random) : null,
     obeys: chance(random, 0.5),
     progress: chance(random, 0.2),
+    checkpoints: chance(random, 0.25) ? 1 + random.below(3) : 0,
   };
 }
 

@@ -13,6 +13,7 @@ import type {
   Transition,
   TurnRecord,
 } from "@tasker/engine";
+import { CheckpointJudge } from "./checkpoint-judge.ts";
 import { type Execution, Executions } from "./executions.ts";
 import { previousResults } from "./expected-payloads.ts";
 import { Ledger, type StepAccount, type TaskAccount } from "./ledger.ts";
@@ -31,6 +32,7 @@ export interface ReceivedStep {
 
 export class Judge {
   readonly executions = new Executions();
+  readonly checkpoints = new CheckpointJudge();
   readonly ledger = new Ledger((task, step, transition) => this.#watch(task, step, transition));
   /** Ids of the tasks that clients were promised. */
   readonly accepted = new Set<string>();
@@ -68,6 +70,7 @@ export class Judge {
   committed(record: TurnRecord): void {
     this.check(() => {
       this.ledger.enter(record, this.#now());
+      this.checkpoints.committed(record);
       for (const { taskId, transitions } of record.history) {
         const task = this.ledger.tasks.get(taskId)!;
         for (const transition of transitions)

@@ -32,6 +32,36 @@ export const mutations: readonly Mutation[] = [
     replace: "sender?.info.executor.acknowledge(sender.info.key, [result.leaseId]);",
   },
   {
+    name: "a checkpoint is confirmed before the commit",
+    file: `${engine}/lifecycle/save-checkpoint.ts`,
+    find: "turn.settleCheckpoint(sender, { leaseId, seq, refused: null });",
+    replace: "sender?.info.executor.settleCheckpoints(sender.info.key, [{ leaseId, seq, refused: null }]);",
+  },
+  {
+    name: "the next attempt begins anew",
+    file: `${engine}/lifecycle/dispatch-ready-steps.ts`,
+    find: "checkpoint: step.checkpoint === null ? null : cursorOf(turn, step, loaded)",
+    replace: "checkpoint: null",
+  },
+  {
+    name: "a checkpoint under a revoked lease is kept",
+    file: `${engine}/lifecycle/save-checkpoint.ts`,
+    find: 'if (step?.state !== "in_progress") {',
+    replace: "if (step === undefined) {",
+  },
+  {
+    name: "an older checkpoint replaces a newer one",
+    file: `${engine}/lifecycle/save-checkpoint.ts`,
+    find: "kept.seq < seq",
+    replace: "kept.seq !== seq",
+  },
+  {
+    name: "a restart forgets checkpoints",
+    file: "packages/store/src/sqlite/queries/find-active-tasks.ts",
+    find: "checkpoint: toCheckpoint(record)",
+    replace: "checkpoint: null",
+  },
+  {
     name: "reply before the commit",
     file: `${engine}/engine.ts`,
     find: "turn.after(() => input.answer.resolve(outcomes));",

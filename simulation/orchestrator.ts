@@ -254,7 +254,10 @@ export class Orchestrator {
         executor.acknowledge(key, leaseIds);
       },
       acknowledgeTimeouts: (key, leaseIds) => executor.acknowledgeTimeouts(key, leaseIds),
-      settleCheckpoints: (key, checkpoints) => executor.settleCheckpoints(key, checkpoints),
+      settleCheckpoints: (key, checkpoints) => {
+        judge.check(() => judge.checkpoints.settled(checkpoints));
+        executor.settleCheckpoints(key, checkpoints);
+      },
       cancel: (key, leaseIds, reason) => executor.cancel(key, leaseIds, reason),
       drain: (key, reason) => executor.drain(key, reason),
     };

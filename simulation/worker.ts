@@ -273,8 +273,9 @@ class WorkerLife {
     const { judge, conditions, kernel, trace } = this.#ports;
     const { request } = attempt;
     const execution = judge.executes(request, this.#plan.name);
+    judge.check(() => judge.checkpoints.begins(request));
     const behaviour = behaviourOf(this.#random, conditions, request.timeoutMs, judge.executions.started);
-    const { afterMs, output, error, obeys, progress } = behaviour;
+    const { afterMs, output, error, obeys, progress, checkpoints } = behaviour;
     judge.check(() => {
       const { capacity } = this.#plan;
       const { runningCount } = this.#runner;
@@ -286,14 +287,31 @@ class WorkerLife {
     });
     if (progress) attempt.heartbeat({ done: 1 });
     trace.add(kernel.now, this.#plan.name, `executes ${request.leaseId} (${request.stepName}, ${request.attempt})`);
-    await new Promise<void>((resolve, reject) => {
-      kernel.timer(afterMs, this.process, resolve);
-      if (obeys) attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason));
-    });
+    for (let part = 1; part <= checkpoints + 1; part++) {
+      await new Promise<void>((resolve, reject) => {
+        kernel.timer(afterMs / (checkpoints + 1), this.process, resolve);
+        if (!obeys) return;
+        if (attempt.signal.aborted) reject(attempt.signal.reason);
+        else attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason));
+      });
+      if (part <= checkpoints) this.#saveCursor(attempt, part);
+    }
     trace.add(kernel.now, this.#plan.name, `has done ${request.leaseId}`);
     judge.executed(execution, error === null ? output : null);
     if (error !== null) throw error;
     return parseLossless(output);
+  }
+
+  /** Nobody waits for it: a newer one may overtake it, and its attempt may end first. */
+  #saveCursor(attempt: Attempt, number: number): void {
+    const { judge } = this.#ports;
+    const { request } = attempt;
+    const cursor = `{"lease":"${request.leaseId}","number":${number},"exact":9007199254740993}`;
+    judge.checkpoints.saved(request, number, cursor);
+    attempt.checkpoint(parseLossless(cursor)).then(
+      () => judge.checkpoints.confirmed(request, number),
+      () => {},
+    );
   }
 }
 
@@ -306,6 +324,7 @@ interface Declaration {
 }
 
 interface Attempt {
+  checkpoint(cursor: unknown): Promise<void>;
   heartbeat(progress: unknown): void;
   readonly request: StepRequest;
   readonly signal: AbortSignal;
