@@ -31,7 +31,7 @@ module TaskerWorker
       @version = options.fetch(:version, "").to_s[0, MAX_VERSION_CHARS]
       @drain_ms = read_duration(options.fetch(:drain_ms, 30_000), "drain_ms")
       @flush_ms = read_duration(options.fetch(:flush_ms, 5_000), "flush_ms")
-      @codecs = read_codecs(options.fetch(:codec, "json"))
+      @codecs = read_codecs(options[:codec] || set(env, "TASKER_CODEC") || "json")
       level = read_log_level(options[:log_level] || set(env, "TASKER_LOG_LEVEL") || "info")
       @log = Log.to(options[:logger] || default_logger, level: level)
     end
@@ -92,7 +92,7 @@ module TaskerWorker
     def read_codecs(codec)
       return [codec, "json"].uniq if %w[json msgpack].include?(codec)
 
-      raise ArgumentError, "codec: expected json or msgpack, got #{codec.inspect}"
+      raise ArgumentError, "TASKER_CODEC: expected json or msgpack, got #{codec.inspect}"
     end
 
     # A restart is another worker; the leases of the one before are revoked within seconds.
