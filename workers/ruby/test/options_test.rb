@@ -12,7 +12,8 @@ class OptionsTest < Minitest::Test
   def read(options = {}, env = ENVIRONMENT) = Options.new(options, env: env)
 
   def test_the_environment_fills_what_the_program_leaves_open
-    settings = read({}, ENVIRONMENT.merge("TASKER_WORKER_ID" => "w1", "TASKER_POOL" => "gpu", "TASKER_CONCURRENCY" => "7", "TASKER_CODEC" => "msgpack"))
+    settings = read({},
+                    ENVIRONMENT.merge("TASKER_WORKER_ID" => "w1", "TASKER_POOL" => "gpu", "TASKER_CONCURRENCY" => "7", "TASKER_CODEC" => "msgpack"))
     assert_equal %w[msgpack json], settings.codecs
     assert_equal [["ipc:///a", "ipc:///b"], ["tcp://127.0.0.1:1", "tcp://127.0.0.1:2"]], settings.orchestrators.map(&:to_a)
     assert_equal ["w1", "gpu", 7, 30_000, 5_000], [settings.worker_id, settings.pool, settings.concurrency, settings.drain_ms, settings.flush_ms]
