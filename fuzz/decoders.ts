@@ -75,9 +75,15 @@ function bytesOf(frame: string | Uint8Array): Buffer {
   return typeof frame === "string" ? Buffer.from(frame) : Buffer.from(frame);
 }
 
-/** Items that were refused are not written again. */
+/**
+ * Items that were refused are not written again. Text for people (a `reason`) may have a lone surrogate in JSON, as an escape;
+ * MessagePack has no form for it, and it becomes U+FFFD there. In payloads escapes stay what they are (R-67).
+ */
 function textOf(message: unknown): string {
-  return JSON.stringify(message, (name, value) => (name === "refused" ? undefined : value));
+  return JSON.stringify(message, (name, value) => {
+    if (name === "refused") return undefined;
+    return typeof value === "string" ? value.toWellFormed() : value;
+  });
 }
 
 function attempt(read: () => unknown, verdicts: Verdicts): unknown {
