@@ -252,6 +252,8 @@ class TestBatches:
         world.hear_batch(seq=2)
         world.session.finish([result(lease)])
         world.hear_batch(seq=3)
+        world.hear("result_ack", lease_ids=[lease])
+        world.hear_batch(seq=3)
         assert len(world.ran) == 1
         world.advance(1)
         [heartbeat] = world.take("heartbeat")
