@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from tasker_worker.handler.thread_pool import ThreadPool
 
@@ -27,7 +28,7 @@ def test_a_thread_that_waits_does_not_keep_the_others_from_working_also_after_th
     pool = pool_of(3)
     for _ in range(20):
         together = threading.Barrier(4)
-        pool.put([lambda: together.wait(BOUND)] * 3)
+        pool.put([partial(together.wait, BOUND)] * 3)
         together.wait(BOUND)
     pool.close()
 
