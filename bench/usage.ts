@@ -24,6 +24,7 @@ export function usageOfProcess(pid: number): Usage {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return {
     cpuMicros: (Number(fields[11]) + Number(fields[12])) * tickMicros,
+    // Its writes are not known: they include its sockets'.
     bytesWritten: null,
     peakRssBytes: peakRssOf(pid),
   };
