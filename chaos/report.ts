@@ -27,8 +27,8 @@ export interface Recovery {
 export interface Report {
   readonly seconds: number;
   readonly seed: number;
-  /** How long an orchestrator without a fault took to start, in the same run. */
-  readonly startMs: number;
+  /** How long orchestrators without a fault took to start, in the same run. */
+  readonly starts: { readonly p50Ms: number; readonly maxMs: number };
   readonly cases: readonly CaseReport[];
   readonly totals: Totals;
   readonly held: boolean;
@@ -44,15 +44,16 @@ export interface RunFacts {
 }
 
 export function makeReport(cases: readonly Case[], results: readonly CaseResult[], facts: RunFacts): Report {
-  const startMs = percentile(facts.startsMs, 0.5);
-  const lateMs = Math.max(0, startMs - usualStartMs);
+  const starts = { p50Ms: percentile(facts.startsMs, 0.5), maxMs: Math.max(...facts.startsMs) };
+  // The slowest recovery is judged, so it is the slowest start that says how slow this machine was.
+  const lateMs = Math.max(0, starts.maxMs - usualStartMs);
   const reports = cases.flatMap((chaosCase) => {
     const own = results.filter(({ number }) => number === chaosCase.number);
     return own.length === 0 ? [] : [reportCase(chaosCase, own, lateMs)];
   });
   const totals = results.map((result) => result.totals).reduce(add, noTotals);
   const held = reports.every(({ broken, skipped }) => broken.length === 0 && skipped === null);
-  return { seconds: facts.seconds, seed: facts.seed, startMs, cases: reports, totals, held };
+  return { seconds: facts.seconds, seed: facts.seed, starts, cases: reports, totals, held };
 }
 
 function reportCase({ recovery, withinMs }: Case, results: readonly CaseResult[], lateMs: number): CaseReport {
@@ -137,7 +138,7 @@ export function asMarkdown(report: Report): string {
   ].join("\n");
 }
 
-function totalLines({ totals, startMs, seconds: took, seed, held, cases }: Report): string[] {
+function totalLines({ totals, starts, seconds: took, seed, held, cases }: Report): string[] {
   const broken = cases.reduce((sum, entry) => sum + entry.broken.length, 0);
   return [
     `The auditor: ${totals.tasks} tasks, ${totals.acknowledged} of them acknowledged; ${totals.steps} steps, ${totals.leases} attempts, ${totals.executions} executions.`,
@@ -146,6 +147,6 @@ function totalLines({ totals, startMs, seconds: took, seed, held, cases }: Repor
     `Ended: ${totals.completed} completed, ${totals.failed} failed, ${totals.cancelled} cancelled, ${totals.blocked} held for a person (${totals.inDoubt} steps in doubt).`,
     held ? "Nothing missing, nothing applied twice." : `${broken} findings: see the cases marked BROKEN or SKIPPED.`,
     "",
-    `${took.toFixed(0)} s, seed ${seed}. A start without a fault took ${seconds(startMs)} (p50); what is promised of recovery is for machines where it takes ${seconds(usualStartMs)}, and the difference is added here.`,
+    `${took.toFixed(0)} s, seed ${seed}. A start without a fault took ${seconds(starts.p50Ms)} (p50), ${seconds(starts.maxMs)} at most; what is promised of recovery is for machines where it takes ${seconds(usualStartMs)}, and the difference to the slowest one is added here.`,
   ];
 }
