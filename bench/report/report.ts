@@ -1,6 +1,6 @@
 /** The result of a run, as data, and where it is kept. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Measurement } from "../measurement.ts";
 import type { Pending } from "../pending.ts";
@@ -28,7 +28,11 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGb: number;
   readonly node: string;
+  /** Processes that wanted a core when the benchmark began: what others were doing. */
+  readonly load: number;
 }
+
+const loadAtStart = Math.round(loadavg()[0]!);
 
 export interface Report {
   readonly at: string;
@@ -46,11 +50,14 @@ export function thisMachine(): Machine {
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 2 ** 30),
     node: process.version,
+    load: loadAtStart,
   };
 }
 
-export function machineLine({ cpu, cores, memoryGb, node }: Machine): string {
-  return `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}`;
+/** Says so when the machine was not quiet: then only ratios and CPU per step are worth a look. */
+export function machineLine({ cpu, cores, memoryGb, node, load }: Machine): string {
+  const busy = load > 1 ? `, busy with other work (load ${load})` : "";
+  return `${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node}${busy}`;
 }
 
 export function saveReport(report: Report): void {
