@@ -22,7 +22,10 @@ export class JsonReader {
   async task(id: string, options: TaskViewOptions): Promise<string | null> {
     const task = await this.#queries.task(id);
     if (task === null) return null;
-    return taskJson({ task, steps: task.steps, template: task.template }, options);
+    const { steps, template } = task;
+    const byIndex = new Map(steps.map(({ stepId, stepIndex }) => [stepId, stepIndex]));
+    const cursors = new Map([...task.cursors].map(([stepId, cursor]) => [byIndex.get(stepId)!, cursor]));
+    return taskJson({ task, steps, template, cursors }, options);
   }
 
   async tasks(filter: TaskFilter): Promise<string> {

@@ -26,6 +26,9 @@ const step = Type.Object(
     finished_at: timeOrNull,
     wake_at: Type.Union([time, Type.Null()], { description: "When a step that waits for its retry is ready again." }),
     progress: Type.Unknown({ description: "What its running handler last said about how far it is, or null." }),
+    checkpoint: Type.Unknown({
+      description: "What its handler saved last, for its next attempt to go on from, or null.",
+    }),
   },
   { $id: "Step" },
 );

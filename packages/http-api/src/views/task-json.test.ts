@@ -81,9 +81,9 @@ test("writes a task as the contract has it", () => {
       `"correlation_id":"c","initiator":null,"created_at":"${iso(0)}","started_at":"${iso(10)}","finished_at":null,"steps":[` +
       `{"name":"s1","status":"completed","reason":null,"attempt":1,"max_attempts":1,"depends_on":[],"worker_id":"w",` +
       `"output":{"n": 1.50, "id": 12345678901234567890},"error":null,"ready_at":"${iso(0)}","started_at":"${iso(10)}",` +
-      `"finished_at":"${iso(20)}","wake_at":null,"progress":null},` +
+      `"finished_at":"${iso(20)}","wake_at":null,"progress":null,"checkpoint":null},` +
       `{"name":"s2","status":"ready","reason":"no_worker","attempt":0,"max_attempts":1,"depends_on":["s1"],"worker_id":null,` +
-      `"output":null,"error":null,"ready_at":"${iso(20)}","started_at":null,"finished_at":null,"wake_at":null,"progress":null}]}`,
+      `"output":null,"error":null,"ready_at":"${iso(20)}","started_at":null,"finished_at":null,"wake_at":null,"progress":null,"checkpoint":null}]}`,
   );
 });
 
@@ -198,4 +198,16 @@ test("a list item has no steps and no context, and its counts when they are know
   expect(page.items[0]).toMatchObject({ name: "t", status: "failed", reason: "step_failed", tags: ["a", 'b"'] });
   expect(page.items[0]).not.toHaveProperty("context");
   expect(page.items[1].progress).toEqual(progress);
+});
+
+test("a step shows what its handler saved last", () => {
+  const cursors = new Map([[0, '{"row": 9007199254740993}']]);
+  const json = taskJson(
+    { task: taskRow(), steps: [row(0, "in_progress")], template: buildTemplate(chain(2)), cursors },
+    { servedHandlers: "all" },
+  );
+  expect([...json.matchAll(/"checkpoint":(.*?)\}/g)].map((match) => match[1])).toEqual([
+    '{"row": 9007199254740993',
+    "null",
+  ]);
 });

@@ -12,6 +12,8 @@ export interface TaskView {
   /** Of the steps that have a row, in any order. */
   readonly steps: readonly Omit<StepRow, "stepId" | "taskId">[];
   readonly template: Template;
+  /** JSON text, by position of the step: what its handler saved last with `checkpoint`. */
+  readonly cursors?: ReadonlyMap<number, string>;
 }
 
 export interface TaskViewOptions {
@@ -55,7 +57,9 @@ export function taskJson(view: TaskView, options: TaskViewOptions): string {
   const rows = rowsByIndex(view);
   const serves = servedTest(options.servedHandlers);
   const standings = shape.steps.map((step, index) => standingOf(step, rows[index], rows, task.createdAt, serves));
-  const steps = shape.steps.map((step, index) => stepJson(step, standings[index]!, rows[index], options.progress));
+  const steps = shape.steps.map((step, index) =>
+    stepJson(step, standings[index]!, rows[index], options.progress, view.cursors?.get(index)),
+  );
   const reason = task.reason ?? (task.status === "in_progress" ? waitReason(standings) : null);
   const named = { ...task, ...shape.name };
   const startedAt = task.startedAt ?? firstStart(view.steps);
@@ -101,15 +105,17 @@ function stepJson(
   { state, reason, readyAt }: Standing,
   row: Row | undefined,
   progress: TaskViewOptions["progress"],
+  cursor: string | undefined,
 ): string {
   const started = `${step.head}${state}","reason":${stringJson(reason)},"attempt":${row?.attempt ?? 0},${step.middle},`;
   const times = `"ready_at":${timeJson(readyAt)},`;
   if (row === undefined) {
-    return `${started}"worker_id":null,"output":null,"error":null,${times}"started_at":null,"finished_at":null,"wake_at":null,"progress":null}`;
+    return `${started}"worker_id":null,"output":null,"error":null,${times}"started_at":null,"finished_at":null,"wake_at":null,"progress":null,"checkpoint":null}`;
   }
   return (
     `${started}"worker_id":${stringJson(row.workerId)},"output":${row.output ?? "null"},"error":${row.error ?? "null"},` +
-    `${times}"started_at":${timeJson(row.startedAt)},"finished_at":${timeJson(row.finishedAt)},"wake_at":${timeJson(row.wakeAt)},"progress":${progress?.get(step.name) ?? "null"}}`
+    `${times}"started_at":${timeJson(row.startedAt)},"finished_at":${timeJson(row.finishedAt)},"wake_at":${timeJson(row.wakeAt)},"progress":${progress?.get(step.name) ?? "null"},` +
+    `"checkpoint":${cursor ?? "null"}}`
   );
 }
 
