@@ -16,9 +16,10 @@ interface Subject {
   readonly protocol: Protocol;
   /** Every optional case too. */
   readonly all: boolean;
-  /** Undefined when it cannot run here. */
-  readonly command: readonly string[] | undefined;
-  readonly missing: string | undefined;
+  /** What starts it; built first, where it has to be. */
+  command(): readonly string[];
+  /** Why it cannot run here; undefined when it can. */
+  missing(): string | undefined;
 }
 
 const tasker = [process.execPath, join(root, "apps/cli/bin/tasker.js")];
@@ -40,7 +41,7 @@ if (strict) console.error(`${skipped} skipped: in CI every worker has to run`);
 process.exit(interrupted.signal.aborted ? 130 : failures > 0 || strict ? 1 : 0);
 
 function subjects(): Subject[] {
-  const node = (file: string) => [process.execPath, join(root, file)];
+  const node = (file: string) => ({ command: () => [process.execPath, join(root, file)], missing: () => undefined });
   const sdks = languages
     .filter(({ name }) => existsSync(join(root, "workers", name, "conformance")))
     .map((language) => subjectOf(language, `workers/${language.name}/conformance/worker`, true));
@@ -52,34 +53,36 @@ function subjects(): Subject[] {
       name: "raw",
       protocol: "2.0",
       all: false,
-      command: node("conformance/wrong-workers/worker.ts"),
-      missing: undefined,
+      ...node("conformance/wrong-workers/worker.ts"),
     },
     {
       name: "plain",
       protocol: "1.0",
       all: false,
-      command: node("conformance/plain-worker/worker.ts"),
-      missing: undefined,
+      ...node("conformance/plain-worker/worker.ts"),
     },
   ];
   return [...sdks, ...fifth, ...fixtures];
 }
 
 function subjectOf(language: Language, program: string, all: boolean): Subject {
-  const missing = language.missing();
-  const { command, args } = missing === undefined ? language.command(program) : { command: "", args: [] };
-  const known = missing === undefined ? [command, ...args] : undefined;
-  return { name: language.name, protocol: "2.0", all, command: known, missing };
+  const startOf = () => {
+    const { command, args } = language.command(program);
+    return [command, ...args];
+  };
+  return { name: language.name, protocol: "2.0", all, command: startOf, missing: () => language.missing() };
 }
 
-async function checkRight({ name, protocol, all, command, missing }: Subject): Promise<void> {
-  if (command === undefined) {
+async function checkRight(subject: Subject): Promise<void> {
+  const { name, protocol, all } = subject;
+  const missing = subject.missing();
+  if (missing !== undefined) {
     console.error(`\n!! SKIPPED: ${name}: ${missing}\n`);
     rows.push(`${pad(name)} ${protocol}   skipped: ${missing}`);
     skipped++;
     return;
   }
+  const command = subject.command();
   console.log(`\n\u2014\u2014 ${name}, protocol ${protocol}: ${command.join(" ")}`);
   const { signal } = interrupted;
   const report = await runConformance({
