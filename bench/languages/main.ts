@@ -5,7 +5,7 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { languages } from "../../scripts/languages/all.ts";
@@ -35,7 +35,7 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 }
 
 const commands = new Map<string, Command>();
-for (const language of languages) {
+for (const language of languages.filter(({ name }) => existsSync(join(import.meta.dirname, name)))) {
   const missing = language.missing();
   if (missing === undefined) {
     commands.set(language.name, language.command(`bench/languages/${language.name}/worker`));
