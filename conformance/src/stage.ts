@@ -315,9 +315,9 @@ export class Stage {
   /** Sends a batch that the orchestrator knows nothing of; its leases are acknowledged like any other. */
   give(specs: readonly StepSpec[], head: { batchId?: string; rawMembers?: string; protocol?: string } = {}): SentBatch {
     const batch = this.make(specs, head);
-    const { session } = this;
+    // A plain worker has no session.
+    if (this.protocol === "2.0") this.#given.push({ batch, session: this.session });
     this.inject(batch.frame);
-    if (this.protocol === "2.0") this.#given.push({ batch, session });
     return batch;
   }
 
