@@ -101,7 +101,7 @@ export class Orchestrator {
   // ----------------------------------------------------------------------------------------------------- asking it
 
   async get<T>(path: string): Promise<T> {
-    const response = await fetch(this.addresses.http + path, { signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(this.addresses.http + path, { signal: AbortSignal.timeout(60_000) });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
