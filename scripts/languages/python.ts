@@ -49,7 +49,7 @@ export const python: Language = {
       )
     );
   },
-  test: () => sources.map(pytest).reduce(sum),
+  test: () => tested.map(pytest).reduce(sum),
   command: (program) => ({ command: interpreter, args: [join(root, `${program}.py`)] }),
 };
 
