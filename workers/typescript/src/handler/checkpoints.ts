@@ -1,5 +1,6 @@
 /** The cursors that one attempt has saved and that are not settled yet, with the promises of those who wait. */
 import { stringifyLossless } from "@tasker/json";
+import { deepestPayload, isTooDeep } from "./depth.ts";
 import { PermanentError, RetryableError } from "./errors.ts";
 
 interface Waiting {
@@ -60,6 +61,9 @@ export class Checkpoints {
       throw new PermanentError(`the cursor is not JSON: ${String(cause)}`, { code: "not_json", cause });
     }
     if (text === undefined) throw new PermanentError(`the cursor is ${typeof cursor}, not JSON`, { code: "not_json" });
+    if (isTooDeep(text)) {
+      throw new PermanentError(`the cursor is nested deeper than ${deepestPayload} levels`, { code: "not_json" });
+    }
     const bytes = Buffer.byteLength(text);
     if (bytes <= this.#maxBytes) return text;
     const message = `the cursor has ${bytes} bytes, ${this.#maxBytes} are allowed; store it elsewhere and save a reference`;

@@ -3,6 +3,7 @@
  * that it does with the value (a getter that throws, a cycle, 20 MB) reaches the worker.
  */
 import { stringifyLossless } from "@tasker/json";
+import { deepestPayload, isTooDeep } from "./depth.ts";
 import { PermanentError, RetryableError } from "./errors.ts";
 
 export interface Outcome extends OutcomeFrame {
@@ -48,6 +49,10 @@ export function returned(frame: OutcomeFrame, output: unknown, maxOutputBytes: n
   if (text.length * 3 > maxOutputBytes) {
     const bytes = Buffer.byteLength(text);
     if (bytes > maxOutputBytes) return failed(frame, "output_too_large", tooLarge(bytes, maxOutputBytes));
+  }
+  if (isTooDeep(text)) {
+    const message = `the handler returned objects and arrays nested deeper than ${deepestPayload} levels`;
+    return failed(frame, "not_json", message);
   }
   return {
     origin: frame.origin,

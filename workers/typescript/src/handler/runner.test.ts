@@ -215,6 +215,7 @@ describe("a checkpoint", () => {
   test.each([
     ["not JSON", () => undefined, "not_json"],
     ["a cycle", cycle, "not_json"],
+    ["nested too deep", () => JSON.parse("[".repeat(510) + "]".repeat(510)), "not_json"],
     ["larger than the orchestrator takes", () => "x".repeat(99), "checkpoint_too_large"],
   ])("of something that is %s is never sent", async (_, cursor, code) => {
     const run = runner(1, (step) => step.checkpoint(cursor()));

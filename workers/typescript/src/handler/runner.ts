@@ -5,6 +5,7 @@
 import { stringifyLossless } from "@tasker/json";
 import type { Logger } from "../log.ts";
 import { Occupancy } from "../occupancy.ts";
+import { isTooDeep } from "./depth.ts";
 import { cancelled, type Outcome, type OutcomeFrame, returned, threw, timedOut } from "./outcome.ts";
 import type { HandlerRegistry, RegisteredHandler } from "./registry.ts";
 import { Attempt, type AttemptHost, type StepRequest } from "./step.ts";
@@ -280,8 +281,9 @@ export class Runner implements AttemptHost {
   /** Progress is for people: what cannot be sent is logged, and does not fail the step. */
   progressed(attempt: Attempt, progress: unknown): void {
     const text = jsonOrNull(progress);
-    if (text === null || Buffer.byteLength(text) > maxProgressBytes) {
-      attempt.log.warn("step.progress_ignored", { why: text === null ? "it is not JSON" : "it is larger than 64 KiB" });
+    const why = text === null ? "it is not JSON" : isTooDeep(text) ? "it is nested too deep" : tooLarge(text);
+    if (text === null || why !== null) {
+      attempt.log.warn("step.progress_ignored", { why });
       return;
     }
     this.#options.deliveries.progress(attempt.request.origin, attempt.request.leaseId, text);
@@ -290,6 +292,10 @@ export class Runner implements AttemptHost {
   saved(attempt: Attempt, seq: number, cursor: string): void {
     this.#options.deliveries.checkpoint(attempt.request.origin, attempt.request.leaseId, seq, cursor);
   }
+}
+
+function tooLarge(progress: string): string | null {
+  return Buffer.byteLength(progress) > maxProgressBytes ? "it is larger than 64 KiB" : null;
 }
 
 type End = { readonly output: unknown } | { readonly thrown: unknown };
