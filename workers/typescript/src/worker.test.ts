@@ -185,7 +185,7 @@ describe("handlers that go wrong fail their step, and nothing else", () => {
     ["function", () => () => 1, {}, "not_json"],
     ["symbol", () => Symbol("s"), {}, "not_json"],
     ["cycle", () => cyclic, {}, "not_json"],
-    ["nested list", () => JSON.parse("[".repeat(510) + "]".repeat(510)), {}, "not_json"],
+    ["nested", () => JSON.parse("[".repeat(510) + "]".repeat(510)), {}, "not_json"],
     [
       "hostile",
       () => ({
