@@ -177,7 +177,7 @@ def test_an_output_that_is_too_large_or_too_deep_fails_the_step_and_not_the_sess
     assert [outcome.error and outcome.error["code"] for outcome in (large, wide, deep)] == [
         "output_too_large",
         "output_too_large",
-        "output_too_deep",
+        "not_json",
     ]
     assert run_handler(lambda step: nest(509)).status == "completed"
 
@@ -253,11 +253,12 @@ def test_heartbeats_are_any_json_and_what_is_none_does_not_fail_the_step() -> No
         step.heartbeat({"percent": 10})
         step.heartbeat(object())
         step.heartbeat("x" * 70_000)
+        step.heartbeat(nest(510))
         step.heartbeat()
 
     outcome = run_handler(handler, log_sink=lambda level, event, fields: events.append(event))
     assert (outcome.status, outcome.heartbeats) == ("completed", [{"percent": 10}, None])
-    assert events.count("step.progress_ignored") == 2
+    assert events.count("step.progress_ignored") == 3
 
 
 def test_checkpoints_are_kept_in_order() -> None:
@@ -289,6 +290,12 @@ def test_a_cursor_that_is_too_large_is_refused_to_the_handler() -> None:
         "CheckpointRefused",
         "the checkpoint was refused: too_large",
     )
+
+
+def test_a_cursor_that_is_nested_too_deep_for_a_message_is_the_handlers_mistake() -> None:
+    outcome = run_handler(lambda step: step.checkpoint(nest(510)))
+    assert outcome.error is not None
+    assert outcome.error["message"] == "the cursor is nested deeper than 509 levels"
 
 
 def test_what_a_handler_logs_names_its_step() -> None:

@@ -10,6 +10,8 @@ IDS_PER_LIST = 10_000
 STEPS_PER_BATCH = 1_000
 DEPTH = 512
 """Objects and arrays inside each other, the message itself included."""
+DEEPEST_PAYLOAD = DEPTH - 3
+"""An output, a cursor or progress stands in an item, in a list, in the message."""
 
 
 @dataclass(frozen=True, slots=True)

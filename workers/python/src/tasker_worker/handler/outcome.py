@@ -8,7 +8,7 @@ from typing import Any
 
 from ..codec import json_text
 from ..codec.batch import BatchStep
-from ..codec.limits import DEPTH
+from ..codec.limits import DEEPEST_PAYLOAD
 from ..codec.outgoing import Result
 from .errors import PermanentError, RetryableError
 
@@ -16,8 +16,6 @@ _MAX_MESSAGE_CHARS = 4_096
 # As many frames as the seed's handlers report.
 _BACKTRACE_FRAMES = 5
 _MAX_FRAME_CHARS = 512
-# An output stands in a result, in the list of results, in the message.
-_LEVELS_AROUND_OUTPUT = 3
 _LEGAL_CODE = re.compile(r"[!-~]{1,64}").fullmatch
 
 
@@ -31,9 +29,9 @@ def returned(step: BatchStep, output: Any, ms: int, version: str | None, max_byt
     if len(text) * 4 > max_bytes and (size := len(text.encode())) > max_bytes:
         why = f"the output has {size} bytes; the orchestrator takes {max_bytes}. Store it elsewhere and return a reference"
         return _failed(step, "output_too_large", why, ms, version)
-    if json_text.exceeds_depth(text, DEPTH - _LEVELS_AROUND_OUTPUT):
-        why = f"objects and arrays of the output are nested deeper than {DEPTH - _LEVELS_AROUND_OUTPUT} levels"
-        return _failed(step, "output_too_deep", why, ms, version)
+    if json_text.exceeds_depth(text, DEEPEST_PAYLOAD):
+        why = f"objects and arrays of the output are nested deeper than {DEEPEST_PAYLOAD} levels"
+        return _failed(step, "not_json", why, ms, version)
     return Result(
         step.lease_id, step.batch_id, step.step_id, step.attempt, True, text, "null", None, None, None, ms, version
     )

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ..codec import json_text
 from ..codec.batch import BatchStep
 from ..codec.control import SettledCheckpoint
-from ..codec.limits import MAX_PROGRESS_BYTES, Limits
+from ..codec.limits import DEEPEST_PAYLOAD, MAX_PROGRESS_BYTES, Limits
 from ..codec.outgoing import Result
 from ..log import Log
 from .async_lane import AsyncLane
@@ -309,8 +309,8 @@ class Runner:
         except (TypeError, ValueError, RecursionError) as error:
             attempt.log.warn("step.progress_ignored", why=f"it is not JSON: {error}")
             return
-        if len(text.encode()) > MAX_PROGRESS_BYTES:
-            attempt.log.warn("step.progress_ignored", why="it is larger than 64 KiB")
+        if len(text.encode()) > MAX_PROGRESS_BYTES or json_text.exceeds_depth(text, DEEPEST_PAYLOAD):
+            attempt.log.warn("step.progress_ignored", why=f"more than 64 KiB, or than {DEEPEST_PAYLOAD} levels")
             return
         self._deliveries.progress(attempt.origin, attempt.request.lease_id, text)
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..codec import json_text
 from ..codec.batch import BatchStep
-from ..codec.limits import Limits
+from ..codec.limits import DEEPEST_PAYLOAD, Limits
 from ..log import Log
 from .errors import CheckpointRefused, StepStopped
 
@@ -168,6 +168,8 @@ class Attempt:
         most = self.limits.max_checkpoint_bytes
         if len(text) * 4 > most and len(text.encode()) > most:
             raise CheckpointRefused("too_large")
+        if json_text.exceeds_depth(text, DEEPEST_PAYLOAD):
+            raise ValueError(f"the cursor is nested deeper than {DEEPEST_PAYLOAD} levels")
         return text
 
 
