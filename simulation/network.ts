@@ -59,6 +59,9 @@ class Connection {
     this.sockets = sockets;
   }
 
+  /** The worker closed its sockets and let them send first what it had said: that arrives, whenever the end is noticed. */
+  leftInOrder = false;
+
   get intact(): boolean {
     return this.workerOpen && this.hostOpen;
   }
@@ -167,6 +170,7 @@ export class Network implements Wire {
     sockets.connection = null;
     if (connection === null) return;
     connection.workerOpen = false;
+    connection.leftInOrder = how === "closed";
     // Cut off, nobody hears of it before the cut ends.
     const cutMs = Math.max(0, this.#cutUntil(sockets, "up") - this.#kernel.now);
     this.#trace.add(this.#kernel.now, "network", `${sockets.process.name} ${how} its sockets`);
@@ -263,7 +267,8 @@ export class Network implements Wire {
     if (connection === null || !connection.upOpen) return;
     for (const at of this.#arrivals(connection, "up")) {
       this.#kernel.after(at - this.#kernel.now, connection.host.process, () => {
-        if (connection.hostOpen) connection.host.events.frameArrived(Buffer.from(frame as string));
+        if (!connection.hostOpen && !connection.leftInOrder) return;
+        connection.host.events.frameArrived(Buffer.from(frame as string));
       });
     }
   }
