@@ -59,7 +59,7 @@ describe("mutations", () => {
   });
 
   test.each([
-    ["effects before the commit", "commit-before-effects"],
+    ["effects before the commit", "reply-after-commit"],
     ["hold treated as retry", "hold-is-held"],
     ["a doubled batch runs twice", "lease-runs-once"],
   ])("are found: %s", (name, invariant) => {

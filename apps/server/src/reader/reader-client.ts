@@ -45,7 +45,10 @@ type Publishing = Pick<Store, "publish">;
 
 /** @throws Error when the thread cannot open the database */
 export async function startReaderThread(database: string, store: Publishing, live: LiveFacts): Promise<ReaderThread> {
-  const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), { workerData: { database } });
+  const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), {
+    workerData: { database },
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
+  });
   await Promise.race([once(thread, "message"), once(thread, "error").then(([error]) => Promise.reject(error))]);
   const waiting = new Map<number, Waiting>();
   let nextId = 1;

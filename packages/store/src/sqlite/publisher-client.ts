@@ -39,6 +39,8 @@ export class PublisherClient implements Publishing {
     this.#thread = new Worker(new URL("./publisher-thread.ts", import.meta.url), {
       workerData: { database, published },
       name: "tasker-publisher",
+      // What it holds is short-lived; by default each thread may keep three times as much for that.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
     });
     this.#thread.on("message", (message: FromPublisher) => this.#hear(message));
     this.#thread.on("error", (error: Error) => this.#end(error));

@@ -1,11 +1,10 @@
 /**
  * What committed turns have changed and the tables do not show yet: the guards of the next turn are held against it, and reads
- * of the engine look here first. Rows of live steps and tasks stay known after they are published, so that a guard on them
- * costs no query.
+ * of the engine look here first. Rows of live steps stay known after they are published, so that a guard on them costs no
+ * query.
  */
 import {
   type CheckpointWrite,
-  isFinalTask,
   type StepCheckpoint,
   type StepRow,
   type StepWrite,
@@ -58,11 +57,11 @@ interface TurnKeys {
   readonly steps: readonly KnownStep[];
   readonly created: readonly TaskRow[];
   readonly checkpoints: readonly CheckpointWrite[];
-  readonly settled: readonly number[];
+  readonly updated: readonly number[];
 }
 
-const mostRows = 20_000;
-const mostChars = 64 * 1024 * 1024;
+const mostRows = 2_000;
+const mostChars = 16 * 1024 * 1024;
 
 export class Unpublished {
   readonly #steps = new Map<number, KnownStep>();
@@ -164,17 +163,16 @@ export class Unpublished {
 
   /** The turn is durable in the log. @param chars what it took there */
   add(turn: number, record: TurnRecord, chars: number): void {
-    const settled: number[] = [];
+    const updated: number[] = [];
     for (const task of record.newTasks) {
       this.#created.set(task.taskId, task);
       this.#tasks.set(task.taskId, { turn, status: task.status });
       if (task.idempotencyKey !== null) this.#byKey.set(task.idempotencyKey, task);
-      if (isFinalTask(task.status)) settled.push(task.taskId);
       if (task.taskId > this.#highest.taskId) this.#highest.taskId = task.taskId;
     }
     for (const { taskId, to } of record.taskUpdates) {
       this.#tasks.set(taskId, { turn, status: to });
-      if (isFinalTask(to)) settled.push(taskId);
+      updated.push(taskId);
     }
     for (const { stepId, leaseId, seq, cursor } of record.checkpoints) {
       this.#checkpoints.set(stepId, { turn, leaseId, seq, cursor });
@@ -182,7 +180,7 @@ export class Unpublished {
     const steps = record.stepWrites.map((write) => this.#addStep(turn, write));
     const last = record.history[record.history.length - 1];
     if (last !== undefined) this.#highest.seq = last.seq + last.transitions.length - 1;
-    this.#turns.push({ turn, chars, steps, created: record.newTasks, checkpoints: record.checkpoints, settled });
+    this.#turns.push({ turn, chars, steps, created: record.newTasks, checkpoints: record.checkpoints, updated });
     this.#rows += steps.length + record.newTasks.length;
     this.#chars += chars;
   }
@@ -214,7 +212,7 @@ export class Unpublished {
     this.#turns.splice(0, count);
   }
 
-  #forget({ turn, chars, steps, created, checkpoints, settled }: TurnKeys): void {
+  #forget({ turn, chars, steps, created, checkpoints, updated }: TurnKeys): void {
     for (const step of steps) {
       if (this.#steps.get(step.stepId) !== step) continue;
       step.output = null;
@@ -223,14 +221,19 @@ export class Unpublished {
     }
     for (const task of created) {
       this.#created.delete(task.taskId);
+      this.#forgetStatus(task.taskId, turn);
       if (task.idempotencyKey !== null) this.#byKey.delete(task.idempotencyKey);
     }
     for (const { stepId } of checkpoints) {
       if (this.#checkpoints.get(stepId)?.turn === turn) this.#checkpoints.delete(stepId);
     }
-    for (const taskId of settled) if (this.#tasks.get(taskId)?.turn === turn) this.#tasks.delete(taskId);
+    for (const taskId of updated) this.#forgetStatus(taskId, turn);
     this.#rows -= steps.length + created.length;
     this.#chars -= chars;
+  }
+
+  #forgetStatus(taskId: number, turn: number): void {
+    if (this.#tasks.get(taskId)?.turn === turn) this.#tasks.delete(taskId);
   }
 }
 

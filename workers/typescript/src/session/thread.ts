@@ -148,6 +148,11 @@ function takeOutcomes(outcomes: readonly Outcome[]): void {
 
 function closeSockets(): void {
   for (const wire of sockets) wire.close(0);
+  // A close ends in a later round of the event loop; only then may the process be torn down.
+  setImmediate(() => setImmediate(sayClosed));
+}
+
+function sayClosed(): void {
   const flag = new Int32Array(setup.socketsClosed);
   Atomics.store(flag, 0, 1);
   Atomics.notify(flag, 0);
