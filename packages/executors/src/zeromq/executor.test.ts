@@ -61,11 +61,15 @@ class HonestWorker {
   readonly heard = new Arrivals<ControlMessage | DecodedBatch>();
   readonly session: string;
   readonly #sockets: ScriptedWorker;
+  #closed = false;
 
   constructor(executor: ZeromqExecutor, session: string) {
     this.session = session;
     this.#sockets = new ScriptedWorker(executor.endpoints.steps[0]!, executor.endpoints.results[0]!, `@${session} `);
-    closers.push(() => this.#sockets.close());
+    closers.push(() => {
+      this.#closed = true;
+      this.#sockets.close();
+    });
     this.#sockets.frames.push = (frame) => {
       const message = decodeOrchestratorMessage(Buffer.from(frame));
       if (message.type === "rehello") this.hello();
@@ -75,6 +79,7 @@ class HonestWorker {
 
   /** Said again as long as nobody answers: the first may be lost while the sockets connect. */
   hello(): void {
+    if (this.#closed) return;
     this.#sockets.send(encodeWorkerMessage(buildHello(this.session)));
     const timer = setTimeout(() => this.hello(), 50);
     void this.hears("welcome").then(() => clearTimeout(timer));
