@@ -69,16 +69,21 @@ export const helloCases: readonly Case[] = [
       const welcomesPass = holdWelcomes(stage);
       stage.launch();
       const hellos: Message[] = [];
+      const sessions: string[] = [];
       let from = 0;
       // The orchestrator asks once itself, when the subscription is granted; what is timed begins after that.
       for (let count = 0; count < 5; count++) {
-        const { message } = await stage.hello(`hello number ${count + 1} while there is no welcome`, undefined, {
+        const { message, hello } = await stage.hello(`hello number ${count + 1} while there is no welcome`, undefined, {
           from,
           ms: 30_000,
         });
         hellos.push(message);
+        sessions.push(hello.session);
         from = stage.messages.indexOf(message) + 1;
       }
+      // A new session every 4 s of silence (R-35) brings hellos as well: those are not repetitions.
+      const first = sessions.slice(0, 3);
+      demand(new Set(first).size === 1, "the hello again, of the same session", `sessions ${first.join(", ")}`, hellos[1]);
       const gaps = hellos.slice(1).map((message, index) => message.at - hellos[index]!.at);
       const last = gaps.at(-1)!;
       demand(
