@@ -83,7 +83,12 @@ export const helloCases: readonly Case[] = [
       }
       // A new session every 4 s of silence (R-35) brings hellos as well: those are not repetitions.
       const first = sessions.slice(0, 3);
-      demand(new Set(first).size === 1, "the hello again, of the same session", `sessions ${first.join(", ")}`, hellos[1]);
+      demand(
+        new Set(first).size === 1,
+        "the hello again, of the same session",
+        `sessions ${first.join(", ")}`,
+        hellos[1],
+      );
       const gaps = hellos.slice(1).map((message, index) => message.at - hellos[index]!.at);
       const last = gaps.at(-1)!;
       demand(
