@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { setFlagsFromString } from "node:v8";
 import { Engine, type Log, type Store, TaskerError } from "@tasker/engine";
 import { defaultZeromqConfig, startZeromqExecutor, type ZeromqConfig, type ZeromqExecutor } from "@tasker/executors";
 import { createHttpApi } from "@tasker/http-api";
@@ -14,6 +13,7 @@ import { type AppliedTemplate, applyTemplate, applyTemplateFolder, type Template
 import { engineCommands } from "./commands.ts";
 import { addressText, type ServerConfig } from "./config.ts";
 import { watchDisk } from "./disk-watch.ts";
+import { watchHeap } from "./heap-watch.ts";
 import { openLog } from "./log.ts";
 import { eventLoopScheduler, machineClock, machineRandom } from "./platform.ts";
 import { startReaderThread } from "./reader/reader-client.ts";
@@ -36,18 +36,12 @@ export const version = (
   JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }
 ).version;
 
-/**
- * How much garbage there may be before it is collected, as a share of what lives. By default V8 lets the heap grow several times
- * over: 100,000 tasks submitted within three seconds took 515 MB with it, and 465 to 480 MB with this.
- */
-const heapGrowingPercent = 30;
-
 /** @throws TaskerError when a part cannot start; whatever had started is stopped again */
 export async function startServer(config: ServerConfig, log: Log = openLog(config.logLevel)): Promise<RunningServer> {
-  setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
   for (const warning of config.warnings) log.warn("config.warning", { warning });
   const parts = new Parts();
   try {
+    parts.started(watchHeap());
     const store = await openStore({ database: config.database, publishing: "thread" });
     parts.started(() => store.close());
     parts.started(await watchDisk({ file: config.database, warnBelowBytes: config.diskWarningBytes, log }));
