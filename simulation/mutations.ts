@@ -16,6 +16,7 @@ export interface Mutation {
 
 const engine = "packages/engine/src";
 const zeromq = "packages/executors/src/zeromq";
+const store = "packages/store/src/sqlite";
 const session = "workers/typescript/src/session";
 
 export const mutations: readonly Mutation[] = [
@@ -363,5 +364,23 @@ export const mutations: readonly Mutation[] = [
     find: "    if (!this.#recentBatches.add(batch.seq)) return;\n",
     replace: "    if (!this.#recentBatches.add(batch.batch_id as unknown as number)) return;\n",
     wasReal: true,
+  },
+  {
+    name: "a restart forgets the turns that only the log has",
+    file: "packages/store/src/open-store.ts",
+    find: "    for (const { turn, packed } of unpublished) publisher.take(turn, packed);\n",
+    replace: "    if (unpublished.length > 0 && published < 0) throw new Error();\n",
+  },
+  {
+    name: "leases are read from tables that lag behind",
+    file: `${store}/sqlite-store.ts`,
+    find: "    const known = this.#unpublished.step(stepId);\n    const [stored]",
+    replace: "    const known = this.#unpublished.step(-stepId);\n    const [stored]",
+  },
+  {
+    name: "leases that were replaced between two publications are forgotten",
+    file: `${store}/publisher.ts`,
+    find: "      if (replaced.length > 0) earlier.replacedLeases = [...earlier.replacedLeases, ...replaced];\n",
+    replace: "",
   },
 ];
