@@ -2,9 +2,9 @@
 import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { audit } from "../auditor.ts";
 import { Orchestrator } from "../orchestrator.ts";
-import { cutPower, readDisk, watchDisk } from "../power-cut.ts";
+import { readDisk, watchDisk } from "../power-cut.ts";
+import { auditPowerCuts } from "../power-cut-audit.ts";
 import type { Case, Scene } from "../scene.ts";
 import { failFsync, SmallDisk, trace } from "../system-faults.ts";
 import { orderOfCalls } from "../trace-order.ts";
@@ -54,37 +54,18 @@ async function powerCuts(scene: Scene, world: World): Promise<void> {
   }
   tracer.signal("SIGINT");
   await tracer.exited;
-  const cuts = scene.isLong ? 60 : 15;
-  const folder = join(world.folder, "cuts");
-  await cutPower(readFileSync(file, "latin1"), before, { cuts, random: world.random, folder }, async (cut) => {
-    const { findings, tasks } = await audit({ ...cut, clientLogs: [], workerLogs: [], atRest: false });
-    const ids = new Set(tasks.map(({ task }) => task.detail.id));
-    const leases = tasks.flatMap(({ steps }) => [...steps.values()].flatMap((step) => step.leases));
-    const open = new Set(leases.filter(({ accepted }) => accepted === null).map(({ id }) => id));
-    for (const text of cut.said) {
-      const replied = /^HTTP\/1\.1 201 .*?\r\n\r\n\{"id":"([0-9a-f-]{36})"/s.exec(text)?.[1];
-      if (replied !== undefined) {
-        scene.count("replies kept");
-        scene.must(ids.has(replied), `task ${replied} was acknowledged, and is gone after a power cut`);
-      }
-      for (const lease of acknowledgedIn(text)) {
-        scene.count("acks kept");
-        scene.must(!open.has(lease), `the result under ${lease} was acknowledged, and is gone after a power cut`);
-      }
-    }
-    scene.count("power cuts");
-    for (const { name, detail } of findings) scene.must(false, `after a power cut: ${name}: ${detail}`);
+  const { replies, acks, broken, cuts } = await auditPowerCuts({
+    trace: file,
+    before,
+    cuts: scene.isLong ? 60 : 15,
+    seed: world.random.below(2 ** 31),
+    folder: join(world.folder, "cuts"),
   });
-  scene.must(
-    scene.counts["replies kept"]! > 0 && scene.counts["acks kept"]! > 0,
-    "the power fails after replies and acks",
-  );
-}
-
-/** One send may hold several messages. */
-function acknowledgedIn(text: string): string[] {
-  const lists = [...text.matchAll(/"type":"result_ack"[^}]*?"lease_ids":\[([^\]]*)\]/g)].map(([, list]) => list!);
-  return lists.flatMap((list) => JSON.parse(`[${list}]`) as string[]);
+  scene.count("power cuts", cuts);
+  scene.count("replies kept", replies);
+  scene.count("acks kept", acks);
+  for (const one of broken) scene.must(false, one);
+  scene.must(replies > 0 && acks > 0, "the power fails after replies and acks");
 }
 
 export const fsyncFails: Case = {
