@@ -83,6 +83,8 @@ export class HttpMetrics {
       const { late_recorded, duplicate, unknown } = engine().results;
       return late_recorded + duplicate + unknown;
     });
+    const saved = "Cursors that handlers saved, by what was done.";
+    this.#labelled("counter", "tasker_checkpoints_total", saved, "outcome", () => engine().checkpoints);
     this.#labelled("counter", "tasker_tasks_total", "Tasks by what became of them.", "event", () => engine().tasks);
     this.#labelled("gauge", "tasker_steps", "Steps of active tasks by state.", "state", () => engine().steps);
     this.#gauge("tasker_active_tasks", "Tasks that are not final.", () => commands.readings().activeTasks);

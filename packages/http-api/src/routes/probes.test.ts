@@ -45,6 +45,7 @@ test("shows the engine's numbers in seconds, in buckets that add up", async () =
   engine.attempts.completed = 5;
   engine.results.late_recorded = 2;
   engine.results.duplicate = 3;
+  engine.checkpoints.kept = 4;
   engine.turns = 7;
   const answer = await get("/metrics");
   expect(answer.headers["content-type"]).toContain("text/plain");
@@ -59,6 +60,7 @@ test("shows the engine's numbers in seconds, in buckets that add up", async () =
     'tasker_attempts_total{outcome="completed"} 5',
     'tasker_results_total{outcome="duplicate"} 3',
     "tasker_stale_results_total 5",
+    'tasker_checkpoints_total{outcome="kept"} 4',
     "tasker_turns_total 7",
     "tasker_active_tasks 0",
     "tasker_oldest_ready_step_age_seconds 1.5",
