@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Case } from "../scene.ts";
 import { FakeClock } from "../system-faults.ts";
 import { pause, until } from "../waiting.ts";
-import type { World } from "../world.ts";
+import { restsWithinMs, type World } from "../world.ts";
 import { historyOf, losses, lossReasons, nextLanguage, underLoad } from "./scenery.ts";
 
 const close = `
@@ -26,6 +26,10 @@ steps:
   - { name: plain, handler: plain.work, timeout: 100ms, retry: { limit: 5, backoff: none } }
 `;
 
+/** The plain worker runs one step after the other, each about this long, and each up to six times. */
+const plainMs = 5_090;
+const plainAttempts = 6;
+
 export const resultAndTimeout: Case = {
   number: 25,
   async run(scene) {
@@ -36,13 +40,14 @@ export const resultAndTimeout: Case = {
     const submissions = Array.from({ length: count }, () =>
       world.client.submit({ template: "chaos/close", context: `{"ms":${284 + world.random.below(24)}}` }),
     );
-    for (let index = 0; index < (scene.isLong ? 10 : 2); index++) {
+    const plainCount = scene.isLong ? 10 : 2;
+    for (let index = 0; index < plainCount; index++) {
       submissions.push(
-        world.client.submit({ template: "chaos/close_plain", context: `{"ms":${5_090 + world.random.below(20)}}` }),
+        world.client.submit({ template: "chaos/close_plain", context: `{"ms":${plainMs + world.random.below(20)}}` }),
       );
     }
     const ids = await Promise.all(submissions);
-    await world.settled(ids);
+    await world.settled(ids, restsWithinMs + plainCount * plainAttempts * plainMs);
     const moments = (await Promise.all(ids.map((id) => historyOf(world, id)))).flat();
     const timeouts = moments.filter(({ from, reason }) => from === "in_progress" && reason === "timeout").length;
     const completed = moments.filter(({ step, to }) => step !== null && to === "completed").length;
