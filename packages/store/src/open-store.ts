@@ -15,7 +15,7 @@ import { Publisher } from "./sqlite/publisher.ts";
 import { PublisherClient } from "./sqlite/publisher-client.ts";
 import { getPublished } from "./sqlite/queries/get-published.ts";
 import { SqliteStore } from "./sqlite/sqlite-store.ts";
-import { defaultSegmentBytes, TurnLog, type TurnLogOptions } from "./sqlite/turn-log.ts";
+import { TurnLog, type TurnLogOptions } from "./sqlite/turn-log.ts";
 
 export interface DatabaseOptions {
   /** Path of the database file; it and its folder are made when they do not exist. */
@@ -27,12 +27,6 @@ export interface StoreOptions extends DatabaseOptions {
   readonly publishing?: "inline" | "thread";
   readonly turnLog?: TurnLogOptions;
 }
-
-/** A server goes on with messages while a large turn is synced; elsewhere a commit is done when the call returns. */
-const turnLogDefaults: Record<NonNullable<StoreOptions["publishing"]>, TurnLogOptions> = {
-  inline: { segmentBytes: defaultSegmentBytes },
-  thread: { segmentBytes: defaultSegmentBytes, syncAsideBytes: 32 * 1024 },
-};
 
 /**
  * @throws TaskerError `database_locked` when another process has it open; `database_unusable` when it cannot be read,
@@ -66,7 +60,7 @@ function openOn(
   turnLog: TurnLogOptions | undefined,
 ): Store {
   const { turn: published, lineage } = getPublished(writer);
-  const { log, unpublished } = TurnLog.open(path, lineage, published, turnLog ?? turnLogDefaults[publishing]);
+  const { log, unpublished } = TurnLog.open(path, lineage, published, turnLog);
   try {
     const publisher = new Publisher(writer, published);
     for (const { turn, packed } of unpublished) publisher.take(turn, packed);

@@ -186,25 +186,16 @@ export class SqliteStore implements Store, PublishingEvents {
   }
 
   #append(packed: PackedList, record: TurnRecord): void | Promise<void> {
-    let place: RecordPlace | Promise<RecordPlace>;
+    const turn = this.#turn + 1;
+    let place: RecordPlace;
     try {
-      place = this.#log.append(this.#turn + 1, packed);
+      place = this.#log.append(turn, packed);
     } catch (error) {
-      throw this.#failure(error, logging);
+      throw this.#failure(error, "appending to the turn log");
     }
-    if (!(place instanceof Promise)) return this.#logged(packed, record, place);
-    return place.then(
-      (durable) => this.#logged(packed, record, durable),
-      (error) => {
-        throw this.#failure(error, logging);
-      },
-    );
-  }
-
-  #logged(packed: PackedList, record: TurnRecord, place: RecordPlace): void | Promise<void> {
-    this.#turn++;
-    this.#unpublished.add(this.#turn, record, packed.text.length);
-    this.#publishing.take(this.#turn, packed, place);
+    this.#turn = turn;
+    this.#unpublished.add(turn, record, packed.text.length);
+    this.#publishing.take(turn, packed, place);
     if (this.#unpublished.isTooMuch) return this.#waitForTables();
   }
 
@@ -294,8 +285,6 @@ export class SqliteStore implements Store, PublishingEvents {
     throw new StoreError("io", `the store stopped after a failure: ${this.#broken.message}`, { cause: this.#broken });
   }
 }
-
-const logging = "appending to the turn log";
 
 function prepareStatements(reader: DatabaseSync) {
   return {

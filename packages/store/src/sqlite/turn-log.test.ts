@@ -27,7 +27,7 @@ function listOf(number: number): PackedList {
 /** A log with these turns, closed again. */
 function write(turns: readonly number[], options = { segmentBytes: 1_000_000 }): void {
   const { log } = TurnLog.open(database, lineage, 0, options);
-  for (const number of turns) void log.append(number, listOf(number));
+  for (const number of turns) log.append(number, listOf(number));
   log.close();
 }
 
@@ -39,16 +39,6 @@ function read(published = 0): readonly number[] {
 }
 
 describe("what a log gives back", () => {
-  test("is what was synced aside, too", async () => {
-    const { log } = TurnLog.open(database, lineage, 0, { segmentBytes: 1_000_000, syncAsideBytes: 1 });
-    const appended = log.append(1, listOf(1));
-    expect(appended).toBeInstanceOf(Promise);
-    const first = await appended;
-    expect(await log.append(2, listOf(2))).toMatchObject({ start: first.start + first.bytes });
-    log.close();
-    expect(read()).toEqual([1, 2]);
-  });
-
   test("is every turn that the tables do not have", () => {
     write([1, 2, 3]);
     expect(read()).toEqual([1, 2, 3]);
@@ -126,10 +116,9 @@ describe("a store on its log", () => {
 
   test("goes round both files many times and loses nothing", async () => {
     const tasks = 300;
-    const ways = [["inline"], ["thread"], ["thread", 1]] as const;
-    for (const [publishing, syncAsideBytes] of ways) {
-      const path = join(folder, `${publishing}-${syncAsideBytes}`, "tasker.db");
-      const store = await openStore({ database: path, publishing, turnLog: { segmentBytes: 2_000, syncAsideBytes } });
+    for (const publishing of ["inline", "thread"] as const) {
+      const path = join(folder, publishing, "tasker.db");
+      const store = await openStore({ database: path, publishing, turnLog: { segmentBytes: 2_000 } });
       await store.commit(turn({ newTemplates: [templateRow(1)] }));
       for (let taskId = 1; taskId <= tasks; taskId++) await store.commit(turn({ newTasks: [taskRow(taskId)] }));
       await store.close();

@@ -7,9 +7,8 @@
  * floats) and the text (UTF-8) of a packed list. The log ends at the first record that is not whole or does not follow the one before it: such a record was never
  * acknowledged.
  */
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { StoreError, TaskerError } from "@tasker/engine";
 import type { PackedList } from "@tasker/json";
@@ -18,7 +17,6 @@ import { makePrivateFile } from "./private-file.ts";
 const magic = 0x54534b31; // "TSK1"
 const headerBytes = 28;
 const allocationBytes = 1024 * 1024;
-const syncAside = promisify(fdatasync);
 
 /** One turn as it stands in the log. */
 export interface LoggedTurn {
@@ -37,11 +35,6 @@ export interface RecordPlace {
 export interface TurnLogOptions {
   /** Bytes after which the other file is used. */
   readonly segmentBytes: number;
-  /**
-   * Records of so many bytes or more are fsynced beside the thread that appends, which reads messages meanwhile. Smaller ones are
-   * not worth the two changes of threads. By default none is.
-   */
-  readonly syncAsideBytes?: number | undefined;
 }
 
 export const defaultSegmentBytes = 32 * 1024 * 1024;
@@ -65,17 +58,15 @@ class Segment {
 export class TurnLog {
   readonly #lineage: number;
   readonly #segmentBytes: number;
-  readonly #syncAsideBytes: number;
   readonly #segments: readonly [Segment, Segment];
   #current: Segment;
   #buffer = Buffer.allocUnsafe(256 * 1024);
 
-  private constructor(segments: [Segment, Segment], lineage: number, options: TurnLogOptions) {
+  private constructor(segments: [Segment, Segment], lineage: number, { segmentBytes }: TurnLogOptions) {
     this.#segments = segments;
     this.#current = segments[0];
     this.#lineage = lineage;
-    this.#segmentBytes = options.segmentBytes;
-    this.#syncAsideBytes = options.syncAsideBytes ?? Number.POSITIVE_INFINITY;
+    this.#segmentBytes = segmentBytes;
   }
 
   /**
@@ -105,10 +96,10 @@ export class TurnLog {
   }
 
   /**
-   * Durable when it returns, or when the promise does. One at a time.
+   * Durable when it returns.
    * @throws StoreError `full` when there is no space: nothing was appended; `io` when nobody knows
    */
-  append(turn: number, packed: PackedList): RecordPlace | Promise<RecordPlace> {
+  append(turn: number, packed: PackedList): RecordPlace {
     const record = this.#encode(turn, packed);
     const segment = this.#current;
     this.#allocate(segment, segment.end + record.length);
@@ -117,21 +108,16 @@ export class TurnLog {
     } catch (error) {
       throw asLogError(error, "appending to the turn log");
     }
-    const place = { file: this.#segments.indexOf(segment), start: segment.end, bytes: record.length };
-    if (record.length < this.#syncAsideBytes) {
-      try {
-        fdatasyncSync(segment.file);
-      } catch (error) {
-        throw syncError(error);
-      }
-      return appended(segment, turn, place);
+    try {
+      fdatasyncSync(segment.file);
+    } catch (error) {
+      throw new StoreError("io", `fsync of the turn log failed: ${(error as Error).message}`, { cause: error });
     }
-    return syncAside(segment.file).then(
-      () => appended(segment, turn, place),
-      (error) => {
-        throw syncError(error);
-      },
-    );
+    const place = { file: this.#segments.indexOf(segment), start: segment.end, bytes: record.length };
+    segment.end += record.length;
+    segment.allocated = Math.max(segment.allocated, segment.end);
+    segment.lastTurn = turn;
+    return place;
   }
 
   /** Goes on in empty files: all turns so far are durable in the tables. */
@@ -212,13 +198,6 @@ export class TurnLog {
   }
 }
 
-function appended(segment: Segment, turn: number, place: RecordPlace): RecordPlace {
-  segment.end = place.start + place.bytes;
-  segment.allocated = Math.max(segment.allocated, segment.end);
-  segment.lastTurn = turn;
-  return place;
-}
-
 interface FoundRecord extends LoggedTurn {
   readonly lineage: number;
   readonly end: number;
@@ -296,10 +275,6 @@ function writeWhole(file: number, bytes: Buffer, position: number): void {
   for (let written = 0; written < bytes.length; ) {
     written += writeSync(file, bytes, written, bytes.length - written, position + written);
   }
-}
-
-function syncError(error: unknown): StoreError {
-  return new StoreError("io", `fsync of the turn log failed: ${(error as Error).message}`, { cause: error });
 }
 
 function asLogError(error: unknown, doing: string): StoreError {
