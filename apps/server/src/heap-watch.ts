@@ -1,7 +1,7 @@
 /**
  * Has garbage collected sooner while the heap is large. V8 lets a heap grow several times over before it looks at all of it:
  * that is fast while there is little in it, and 100,000 waiting tasks took up to 515 MB with it. With a growth of 30 % they take
- * 440 to 475 MB, but a small heap is then looked at so often that a single step costs a fifth more CPU. So it depends.
+ * 440 to 490 MB, but a small heap is then looked at so often that a single step costs a fifth more CPU. So it depends.
  */
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 
