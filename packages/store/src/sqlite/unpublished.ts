@@ -60,7 +60,7 @@ interface TurnKeys {
   readonly updated: readonly number[];
 }
 
-const mostRows = 10_000;
+const mostRows = 4_000;
 const mostChars = 16 * 1024 * 1024;
 
 export class Unpublished {
