@@ -17,7 +17,7 @@ export interface PowerCutOrder {
 
 export interface PowerCutVerdict {
   readonly cuts: number;
-  /** Replies and acks that had left, and are true on the disks. */
+  /** Replies and acks that had left when the power failed, over all cuts; those that were not kept are in `broken` too. */
   readonly replies: number;
   readonly acks: number;
   readonly broken: readonly string[];
