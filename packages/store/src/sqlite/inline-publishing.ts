@@ -15,12 +15,7 @@ export class InlinePublishing implements Publishing {
 
   take(turn: number, packed: PackedList): void {
     this.#publisher.take(turn, packed);
-    if (!this.#publisher.isDue) return;
-    try {
-      this.publish(false);
-    } catch {
-      // The turn is durable all the same; `failed` has been told.
-    }
+    if (this.#publisher.isDue) this.progress();
   }
 
   publish(durable: boolean): void {
@@ -30,6 +25,14 @@ export class InlinePublishing implements Publishing {
     } catch (error) {
       if (error instanceof StoreError) this.#events.failed(error);
       throw error;
+    }
+  }
+
+  progress(): void {
+    try {
+      this.publish(false);
+    } catch {
+      // The turns are durable all the same; `failed` has been told.
     }
   }
 

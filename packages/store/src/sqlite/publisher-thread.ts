@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { StoreError } from "@tasker/engine";
 import { openWriter } from "./connection.ts";
 import { Publisher } from "./publisher.ts";
-import type { FromPublisher, ToPublisher } from "./publisher-client.ts";
+import type { FromPublisher, ToPublisher, TurnPlace } from "./publisher-client.ts";
 import { TurnLogReader } from "./turn-log.ts";
 
 /** The tables follow when enough rows wait, or the oldest has waited so long. */
@@ -20,11 +20,11 @@ let timer: NodeJS.Timeout | null = null;
 port.on("message", (message: ToPublisher) => {
   if (message === "close") close();
   else if ("publish" in message) publish(message.publish, message.durable);
-  else take(message);
+  else for (const place of message.turns) take(place);
 });
 
-function take([number, file, start, bytes]: readonly [number, number, number, number]): void {
-  publisher.take(number, log.read({ file, start, bytes }));
+function take(place: TurnPlace): void {
+  publisher.take(place.turn, log.read(place));
   if (publisher.isDue) publish(null, false);
   else timer ??= setTimeout(publish, longestWaitMs, null, false);
 }

@@ -17,7 +17,7 @@ import { type PackedTurn, unpackTurn } from "./packed-turn.ts";
 import { asStoreError } from "./sqlite-errors.ts";
 
 /** Larger transactions cost less a row, up to about here; and what waits is held in memory. */
-const rowsPerPublication = 4_000;
+const rowsPerPublication = 3_000;
 const charsPerPublication = 4 * 1024 * 1024;
 
 export class Publisher {

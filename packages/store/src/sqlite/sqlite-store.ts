@@ -34,6 +34,8 @@ export interface Publishing {
   take(turn: number, packed: PackedList, place: RecordPlace): void;
   /** Answers when the tables show every turn that was taken. @throws StoreError */
   publish(durable: boolean): void | Promise<void>;
+  /** Answers when the tables have gone on, though maybe not to the last turn, or when that failed. */
+  progress(): void | Promise<void>;
   close(): void | Promise<void>;
 }
 
@@ -210,13 +212,9 @@ export class SqliteStore implements Store, PublishingEvents {
     }
   }
 
-  /** The commit is durable whether the tables follow or not. */
+  /** Until little enough waits again, or it turns out that the tables do not follow: the commit is durable either way. */
   async #waitForTables(): Promise<void> {
-    try {
-      await this.#publishing.publish(false);
-    } catch {
-      // `failed` has been told.
-    }
+    while (this.#unpublished.isTooMuch && this.#publishFailure === null) await this.#publishing.progress();
   }
 
   /** The other file of the log is free once the tables have its turns for good; they are asked in good time. */

@@ -1,7 +1,7 @@
 /**
  * What committed turns have changed and the tables do not show yet: the guards of the next turn are held against it, and reads
- * of the engine look here first. Rows of live steps stay known after they are published, so that a guard on them costs no
- * query.
+ * of the engine look here first. Rows of live steps and the status of tasks in progress stay known after they are published, so
+ * that a guard on them costs no query.
  */
 import {
   type CheckpointWrite,
@@ -60,7 +60,7 @@ interface TurnKeys {
   readonly updated: readonly number[];
 }
 
-const mostRows = 4_000;
+const mostRows = 6_000;
 const mostChars = 16 * 1024 * 1024;
 
 export class Unpublished {
@@ -221,23 +221,28 @@ export class Unpublished {
     }
     for (const task of created) {
       this.#created.delete(task.taskId);
-      this.#forgetStatus(task.taskId, turn);
+      this.#settleStatus(task.taskId, turn);
       if (task.idempotencyKey !== null) this.#byKey.delete(task.idempotencyKey);
     }
     for (const { stepId } of checkpoints) {
       if (this.#checkpoints.get(stepId)?.turn === turn) this.#checkpoints.delete(stepId);
     }
-    for (const taskId of updated) this.#forgetStatus(taskId, turn);
+    for (const taskId of updated) this.#settleStatus(taskId, turn);
     this.#rows -= steps.length + created.length;
     this.#chars -= chars;
   }
 
-  #forgetStatus(taskId: number, turn: number): void {
-    if (this.#tasks.get(taskId)?.turn === turn) this.#tasks.delete(taskId);
+  #settleStatus(taskId: number, turn: number): void {
+    const known = this.#tasks.get(taskId);
+    if (known?.turn !== turn) return;
+    if (known.status === "in_progress") this.#tasks.set(taskId, inProgress);
+    else this.#tasks.delete(taskId);
   }
 }
 
 const none: readonly string[] = [];
+/** Of a task that the tables have. One object for all: there may be a hundred thousand. */
+const inProgress: KnownTask = { turn: 0, status: "in_progress" };
 
 function taskExists({ id, taskId }: TaskRow): string {
   return `task ${id} (number ${taskId}) or its idempotency key exists`;
