@@ -79,6 +79,8 @@ test("fault 35: 100,000 tasks that wait are all there after a kill, in 512 MB, a
   const { id } = await system.post<TaskView>("/v1/tasks", { namespace: "test", name: "runs", context: {} });
   const [view] = await system.settled([id], 60_000);
   expect(view!.status).toBe("completed");
-  console.log(`100,000 tasks that wait: peak memory ${megabytes(filled)} MB, ${megabytes(peakMemory())} MB after a restart`);
+  console.log(
+    `100,000 tasks that wait: peak memory ${megabytes(filled)} MB, ${megabytes(peakMemory())} MB after a restart`,
+  );
   expect(peakMemory()).toBeLessThan(memoryLimit);
 });
