@@ -14,7 +14,8 @@ export interface Timings {
 
 /**
  * Runs half of the load first: files are open, code is compiled, heaps have their size. A process that has just started is
- * not what is measured; with a twentieth a chain's step cost the orchestrator a fifth more CPU than a minute later.
+ * not what is measured; with a twentieth a chain's step cost the orchestrator a fifth more CPU than in a run four
+ * times as long.
  */
 export async function warmUp(system: System, { load }: Scenario): Promise<void> {
   if (load.kind === "open") await runClosed(system, 1_500, 20);

@@ -214,7 +214,9 @@ export class SqliteStore implements Store, PublishingEvents {
 
   /** Until little enough waits again, or it turns out that the tables do not follow: the commit is durable either way. */
   async #waitForTables(): Promise<void> {
-    while (this.#unpublished.isTooMuch && this.#publishFailure === null) await this.#publishing.progress();
+    while (this.#unpublished.isTooMuch && this.#publishFailure === null && !this.#closed) {
+      await this.#publishing.progress();
+    }
   }
 
   /** The other file of the log is free once the tables have its turns for good; they are asked in good time. */
