@@ -43,7 +43,7 @@ bench-languages: toolchains ## Compare workers in the four languages on the same
 	$(NODE) bench/languages/main.ts $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-guard: setup ## Fail when a step has become more than 25 % dearer than recorded; RECORD=1 records
-	$(NODE) bench/guard/main.ts $(if $(RECORD),--record) $(if $(ROUNDS),--rounds $(ROUNDS))
+	$(NODE) bench/guard/main.ts $(if $(RECORD),--record)
 
 bench-peers: setup bench/peers/node_modules/.ready ## Measure Tasker beside BullMQ, Restate, DBOS, pg-boss, Graphile Worker, Temporal
 	$(NODE) bench/peers/main.ts $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEER),--peer $(PEER)) $(if $(DOCS),--docs)

@@ -12,6 +12,7 @@ import { dependentsOf, graphOf } from "../graph.ts";
 import { payload, type Scenario } from "../scenarios.ts";
 import type { Place, System } from "../system.ts";
 import { ownUsage, type Usage, usageOf } from "../usage.ts";
+import { resultsTopic, stepsTopic } from "./answer.ts";
 
 interface Task {
   readonly ended: () => void;
@@ -32,13 +33,10 @@ interface Item {
 }
 
 export async function openBarePipeline(scenario: Scenario, { folder }: Place): Promise<System> {
-  const database = new DatabaseSync(join(folder, "bare.db"));
-  database.exec("pragma journal_mode = wal; pragma synchronous = full");
-  database.exec("create table steps (step_id integer primary key, state text not null, output text) strict");
-  database.exec("create table tasks (task_id integer primary key, context text not null) strict");
+  const database = openBareDatabase(folder);
   const steps = new XPublisher({ linger: 0, sendTimeout: 0, sendHighWaterMark: 0 });
   const results = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
-  results.subscribe("results ");
+  results.subscribe(resultsTopic);
   await steps.bind(`ipc://${folder}/steps`);
   await results.bind(`ipc://${folder}/results`);
   const workers: ChildProcess[] = [];
@@ -46,19 +44,48 @@ export async function openBarePipeline(scenario: Scenario, { folder }: Place): P
     workers.push(fork(join(import.meta.dirname, "worker.ts"), [folder, String(scenario.payloadBytes)]));
     await steps.receive();
   }
-  return new BarePipeline(scenario, database, steps, results, workers);
+  const pipeline = new BarePipeline(
+    scenario,
+    database,
+    (frame) => void steps.send(frame),
+    workers,
+    () => {
+      steps.close();
+      results.close();
+    },
+  );
+  void receive(results, pipeline);
+  return pipeline;
 }
 
-class BarePipeline implements System {
+export function openBareDatabase(folder: string): DatabaseSync {
+  const database = new DatabaseSync(join(folder, "bare.db"));
+  database.exec("pragma journal_mode = wal; pragma synchronous = full");
+  database.exec("create table steps (step_id integer primary key, state text not null, output text) strict");
+  database.exec("create table tasks (task_id integer primary key, context text not null) strict");
+  return database;
+}
+
+async function receive(results: Subscriber, pipeline: BarePipeline): Promise<void> {
+  while (!results.closed) {
+    for (let taken = 0; taken === 0 || (taken < 256 && results.readable); taken++) {
+      const frames = await results.receive().catch(() => []);
+      if (frames.length > 0) pipeline.take(frames[0]!);
+    }
+    await nextTurn();
+  }
+}
+
+export class BarePipeline implements System {
   readonly #batchSize: number;
   readonly #dependents: readonly number[][];
   readonly #roots: readonly number[];
   readonly #dependencyCounts: Uint16Array;
   readonly #context: string;
   readonly #database: DatabaseSync;
-  readonly #publisher: XPublisher;
-  readonly #subscriber: Subscriber;
+  readonly #send: (frame: string) => void;
   readonly #workers: readonly ChildProcess[];
+  readonly #closeSockets: () => void;
   readonly #submit: StatementSync;
   readonly #lease: StatementSync;
   readonly #complete: StatementSync;
@@ -72,12 +99,13 @@ class BarePipeline implements System {
   commits = 0;
   onStep: (() => void) | null = null;
 
+  /** @param send publishes a batch; what answers it is given to `take` */
   constructor(
     scenario: Scenario,
     database: DatabaseSync,
-    publisher: XPublisher,
-    subscriber: Subscriber,
+    send: (frame: string) => void,
     workers: readonly ChildProcess[],
+    closeSockets: () => void,
   ) {
     this.#batchSize = scenario.batchSize;
     const graph = graphOf(scenario.shape);
@@ -86,22 +114,21 @@ class BarePipeline implements System {
     this.#dependencyCounts = Uint16Array.from(graph, (dependencies) => dependencies.length);
     this.#context = payload(scenario.payloadBytes);
     this.#database = database;
-    this.#publisher = publisher;
-    this.#subscriber = subscriber;
+    this.#send = send;
     this.#workers = workers;
+    this.#closeSockets = closeSockets;
     this.#submit = database.prepare("insert into tasks values (?, ?)");
     this.#lease = database.prepare("insert into steps values (?, 'in_progress', null)");
     this.#complete = database.prepare(
       "update steps set state = 'completed', output = ? where step_id = ? and state = 'in_progress'",
     );
-    void this.#receive();
   }
 
   start(count: number, ended: () => void): void {
     for (let i = 0; i < count; i++) {
       const open = this.#dependencyCounts.slice();
       const task: Task = { ended, open, left: open.length };
-      for (const index of this.#roots) this.#send(task, index);
+      for (const index of this.#roots) this.#makeReady(task, index);
     }
     this.#schedule();
   }
@@ -121,27 +148,17 @@ class BarePipeline implements System {
 
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.kill("SIGKILL");
-    this.#publisher.close();
-    this.#subscriber.close();
+    this.#closeSockets();
     this.#database.close();
   }
 
-  #send(task: Task, index: number): void {
+  #makeReady(task: Task, index: number): void {
     this.#toSend.push({ stepId: this.#nextStep++, task, index });
   }
 
-  async #receive(): Promise<void> {
-    while (!this.#subscriber.closed) {
-      for (let taken = 0; taken === 0 || (taken < 256 && this.#subscriber.readable); taken++) {
-        const frames = await this.#subscriber.receive().catch(() => []);
-        if (frames.length > 0) this.#take(frames);
-      }
-      await nextTurn();
-    }
-  }
-
-  #take(frames: Buffer[]): void {
-    const message = JSON.parse(frames[0]!.toString("utf8", "results ".length)) as { results: Item[] };
+  /** A message of results. */
+  take(frame: Buffer): void {
+    const message = JSON.parse(frame.toString("utf8", resultsTopic.length)) as { results: Item[] };
     for (const item of message.results) this.#answered.push(item);
     this.#schedule();
   }
@@ -181,7 +198,8 @@ class BarePipeline implements System {
     const { task, index } = this.#sent.get(step_id)!;
     this.#complete.run(JSON.stringify(output), step_id);
     this.#sent.delete(step_id);
-    for (const dependent of this.#dependents[index]!) if (--task.open[dependent]! === 0) this.#send(task, dependent);
+    for (const dependent of this.#dependents[index]!)
+      if (--task.open[dependent]! === 0) this.#makeReady(task, dependent);
     if (--task.left === 0) ended.push(task);
   }
 
@@ -190,6 +208,6 @@ class BarePipeline implements System {
     const requests = steps.map(
       ({ stepId }) => `{"step_id":${stepId},"handler_class":"noop","task_context":${this.#context}}`,
     );
-    void this.#publisher.send(`@w1 {"batch_id":"b${steps[0]!.stepId}","steps":[${requests.join(",")}]}`);
+    this.#send(`${stepsTopic}{"batch_id":"b${steps[0]!.stepId}","steps":[${requests.join(",")}]}`);
   }
 }

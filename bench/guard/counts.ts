@@ -6,8 +6,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GCProfiler, setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Batch, Engine, type StepResult, type SubmitTask } from "@tasker/engine";
 import { eventLoopScheduler, machineClock, machineRandom, openLog } from "@tasker/server";
 import { openStore } from "@tasker/store";
@@ -17,6 +15,7 @@ import { payload, type Scenario } from "../scenarios.ts";
 import { requestOf } from "../tasker/request.ts";
 import { benchTemplate } from "../tasker/templates.ts";
 import { bytesWritten } from "../usage.ts";
+import { allocatedBy } from "./allocated.ts";
 
 export interface Counts {
   readonly commits_per_step: number;
@@ -29,35 +28,103 @@ const workerKey = "guard-1";
 
 /** @param scenario with a closed load: `tasks` of them, `concurrency` at once */
 export async function countSteps(scenario: Scenario, tasks: number, concurrency: number): Promise<Counts> {
-  const folder = mkdtempSync(join(tmpdir(), "tasker-guard-"));
-  const store = await openStore({ database: join(folder, "tasker.db") });
-  const scheduler = eventLoopScheduler(machineClock);
-  const log = openLog("error");
-  const ports = { store, log, scheduler, clock: machineClock, random: machineRandom(), compileSchema: () => () => [] };
-  const engine = new Engine(ports, { batchSize: scenario.batchSize });
-  await engine.start();
-  await engine.applyTemplate(benchTemplate(scenario), "");
-  const executor = new AnsweringExecutor(engine, payload(scenario.payloadBytes));
-  engine.workerEvents.workerJoined(
-    buildWorker(executor, { key: workerKey, handlers: ["noop"], capacity: scenario.slots }),
-  );
-  const request = requestOf("bench", scenario);
-  await runTasks(engine, request, tasks / 4, concurrency);
+  const loop = await EngineLoop.open(scenario, concurrency);
+  await loop.run(tasks / 4);
 
-  const before = { commits: engine.metrics.commits, messages: executor.messages, bytes: bytesWritten()! };
-  const allocated = await allocatedBy(() => runTasks(engine, request, tasks, concurrency));
-  await engine.stop();
+  const before = { commits: loop.commits, messages: loop.messages, bytes: bytesWritten()! };
+  const allocated = await allocatedBy(() => loop.run(tasks));
   // The tables have caught up with the log when it is closed.
-  await store.close();
+  await loop.close();
   const bytes = bytesWritten()! - before.bytes;
   const steps = tasks * graphOf(scenario.shape).length;
-  rmSync(folder, { recursive: true });
   return {
-    commits_per_step: (engine.metrics.commits - before.commits) / steps,
-    messages_per_step: (executor.messages - before.messages) / steps,
+    commits_per_step: (loop.commits - before.commits) / steps,
+    messages_per_step: (loop.messages - before.messages) / steps,
     file_bytes_per_step: bytes / steps,
     allocated_bytes_per_step: allocated / steps,
   };
+}
+
+/** Engine and embedded store, with a worker that is a function call away. */
+export class EngineLoop {
+  readonly #engine: Engine;
+  readonly #executor: AnsweringExecutor;
+  readonly #request: SubmitTask;
+  readonly #concurrency: number;
+  readonly #close: () => Promise<void>;
+
+  private constructor(engine: Engine, scenario: Scenario, concurrency: number, close: () => Promise<void>) {
+    this.#engine = engine;
+    this.#executor = new AnsweringExecutor(engine, payload(scenario.payloadBytes));
+    this.#request = requestOf("bench", scenario);
+    this.#concurrency = concurrency;
+    this.#close = close;
+  }
+
+  static async open(scenario: Scenario, concurrency: number): Promise<EngineLoop> {
+    const folder = mkdtempSync(join(tmpdir(), "tasker-guard-"));
+    const store = await openStore({ database: join(folder, "tasker.db") });
+    const scheduler = eventLoopScheduler(machineClock);
+    const log = openLog("error");
+    const ports = {
+      store,
+      log,
+      scheduler,
+      clock: machineClock,
+      random: machineRandom(),
+      compileSchema: () => () => [],
+    };
+    const engine = new Engine(ports, { batchSize: scenario.batchSize });
+    await engine.start();
+    await engine.applyTemplate(benchTemplate(scenario), "");
+    const loop = new EngineLoop(engine, scenario, concurrency, async () => {
+      await engine.stop();
+      await store.close();
+      rmSync(folder, { recursive: true });
+    });
+    engine.workerEvents.workerJoined(
+      buildWorker(loop.#executor, { key: workerKey, handlers: ["noop"], capacity: scenario.slots }),
+    );
+    return loop;
+  }
+
+  get commits(): number {
+    return this.#engine.metrics.commits;
+  }
+
+  get messages(): number {
+    return this.#executor.messages;
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  /** As many tasks begin in a turn as ended in the one before. */
+  run(tasks: number): Promise<void> {
+    return new Promise((resolve) => {
+      let started = 0;
+      let ended = 0;
+      const start = (wanted: number) => {
+        const count = Math.min(wanted, tasks - started);
+        started += count;
+        if (count > 0) void this.#engine.submit(new Array<SubmitTask>(count).fill(this.#request));
+      };
+      const release = this.#engine.onHistory((rows) => {
+        let now = 0;
+        for (const { transitions } of rows) {
+          const last = transitions[transitions.length - 1]!;
+          if (last.step === null && last.to === "completed") now++;
+        }
+        ended += now;
+        start(now);
+        if (ended < tasks) return;
+        release();
+        resolve();
+      });
+      start(this.#concurrency);
+    });
+  }
 }
 
 /** Answers all that one turn sent in the next one. */
@@ -89,48 +156,4 @@ class AnsweringExecutor extends RecordingExecutor {
     this.#answers = [];
     this.#engine.workerEvents.resultsArrived(workerKey, answers);
   }
-}
-
-/** `concurrency` tasks at once; as many begin in a turn as ended in the one before. */
-function runTasks(engine: Engine, request: SubmitTask, tasks: number, concurrency: number): Promise<void> {
-  return new Promise((resolve) => {
-    let started = 0;
-    let ended = 0;
-    const start = (wanted: number) => {
-      const count = Math.min(wanted, tasks - started);
-      started += count;
-      if (count > 0) void engine.submit(new Array<SubmitTask>(count).fill(request));
-    };
-    const release = engine.onHistory((rows) => {
-      let now = 0;
-      for (const { transitions } of rows) {
-        const last = transitions[transitions.length - 1]!;
-        if (last.step === null && last.to === "completed") now++;
-      }
-      ended += now;
-      start(now);
-      if (ended < tasks) return;
-      release();
-      resolve();
-    });
-    start(concurrency);
-  });
-}
-
-/** Bytes that this process allocated on its heap meanwhile: what each collection found above what the one before had left. */
-async function allocatedBy(run: () => Promise<void>): Promise<number> {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  const profiler = new GCProfiler();
-  profiler.start();
-  collect();
-  await run();
-  collect();
-  const { statistics } = profiler.stop();
-  let allocated = 0;
-  for (let i = 1; i < statistics.length; i++) {
-    allocated +=
-      statistics[i]!.beforeGC.heapStatistics.usedHeapSize - statistics[i - 1]!.afterGC.heapStatistics.usedHeapSize;
-  }
-  return allocated;
 }

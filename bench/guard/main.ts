@@ -1,27 +1,32 @@
 /**
  * `make bench-guard`: fails when a step has become more than 25 % dearer than recorded in `guard.json`. It compares what
- * other load on the machine does not change: counts of a run without timing, and CPU time as a ratio to the bare
+ * neither other load nor another machine changes much: counts of a run without timing, and CPU time as a ratio to the bare
  * pipeline's, in turns. `RECORD=1` records what it finds.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { median } from "../measurement.ts";
 import { type Scenario, scenarios } from "../scenarios.ts";
-import { type Pair, runPair } from "../turns.ts";
+import { allocatedBy } from "./allocated.ts";
 import { countSteps } from "./counts.ts";
+import { engineCpuRatio, wireCpuRatio } from "./cpu.ts";
 import { type Figures, judge, table } from "./judge.ts";
+import { stepsPerRound, WireLoop } from "./wire-loop.ts";
 
 const { values: flags } = parseArgs({
-  options: { record: { type: "boolean", default: false }, rounds: { type: "string", default: "7" } },
+  options: { record: { type: "boolean", default: false } },
 });
 const file = join(import.meta.dirname, "guard.json");
 
 const measured: Figures = {
   ...(await counts("chains-of-10", 1_000, 200)),
   ...(await counts("fan-out-of-10", 1_000, 100)),
-  ...(await cpuRatios("single-steps", 15_000)),
-  ...(await cpuRatios("chains-of-10", 1_500)),
+  ...named("wire", { allocated_bytes_per_step: await allocatedOnWire(100) }),
+  ...named("single-steps", {
+    engine_cpu_x_bare: await engineCpuRatio(scenarioOf("single-steps"), 2_000, 500, 100),
+  }),
+  ...named("chains-of-10", { engine_cpu_x_bare: await engineCpuRatio(scenarioOf("chains-of-10"), 500, 500, 70) }),
+  ...named("wire", { cpu_x_bare: await wireCpuRatio(2_000) }),
 };
 if (flags.record) {
   writeFileSync(file, `${JSON.stringify(measured, null, 2)}\n`);
@@ -46,14 +51,14 @@ async function counts(name: string, tasks: number, concurrency: number): Promise
   return named(name, { ...figures });
 }
 
-/** CPU per step of orchestrator and worker, as multiples of the bare pipeline's: the median of some rounds. */
-async function cpuRatios(name: string, tasks: number): Promise<Figures> {
-  const scenario: Scenario = { ...scenarioOf(name), load: { kind: "closed", tasks, concurrency: 500 } };
-  const pairs: Pair[] = [];
-  for (let round = 0; round < Number(flags.rounds); round++) pairs.push(await runPair(round, scenario));
-  const ratio = (side: "orchestrator" | "worker") =>
-    median(pairs.map(({ bare, tasker }) => tasker[side].cpuMicrosPerStep / bare[side].cpuMicrosPerStep));
-  return named(name, { orchestrator_cpu_x_bare: ratio("orchestrator"), worker_cpu_x_bare: ratio("worker") });
+/** By both ends of the wire. */
+async function allocatedOnWire(turns: number): Promise<number> {
+  const wire = new WireLoop();
+  for (let i = 0; i < turns; i++) await wire.round();
+  const allocated = await allocatedBy(async () => {
+    for (let i = 0; i < turns; i++) await wire.round();
+  });
+  return allocated / (turns * stepsPerRound);
 }
 
 function named(scenario: string, figures: Figures): Figures {

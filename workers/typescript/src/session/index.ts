@@ -1,4 +1,5 @@
-/** The session by itself, for whoever drives it with other sockets and another clock than the worker does. */
+/** The session by itself, for whoever drives it with other sockets, another clock or other threads than the worker does. */
+export { packOutcomes, packSteps, unpackOutcomes, unpackSteps } from "./packed-lists.ts";
 export type {
   Outcome,
   SessionClock,
