@@ -9,7 +9,7 @@ import { answer } from "../bare/answer.ts";
 import { BarePipeline, openBareDatabase } from "../bare/pipeline.ts";
 import { run } from "../load.ts";
 import { payload, type Scenario } from "../scenarios.ts";
-import { EngineLoop } from "./counts.ts";
+import { EngineLoop } from "./engine-loop.ts";
 import { bareRound, WireLoop } from "./wire-loop.ts";
 
 /** Engine and store beside the bare pipeline's rounds. */

@@ -7,11 +7,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Scenario, scenarios } from "../scenarios.ts";
-import { allocatedBy } from "./allocated.ts";
-import { countSteps } from "./counts.ts";
+import { countOnWire, countSteps } from "./counts.ts";
 import { engineCpuRatio, wireCpuRatio } from "./cpu.ts";
 import { type Figures, judge, table } from "./judge.ts";
-import { stepsPerRound, WireLoop } from "./wire-loop.ts";
 
 const { values: flags } = parseArgs({
   options: { record: { type: "boolean", default: false } },
@@ -21,7 +19,7 @@ const file = join(import.meta.dirname, "guard.json");
 const measured: Figures = {
   ...(await counts("chains-of-10", 1_000, 200)),
   ...(await counts("fan-out-of-10", 1_000, 100)),
-  ...named("wire", { allocated_bytes_per_step: await allocatedOnWire(100) }),
+  ...named("wire", { ...(await countOnWire(100)) }),
   ...named("single-steps", {
     engine_cpu_x_bare: await engineCpuRatio(scenarioOf("single-steps"), 2_000, 500, 100),
   }),
@@ -49,16 +47,6 @@ if (flags.record) {
 async function counts(name: string, tasks: number, concurrency: number): Promise<Figures> {
   const figures = await countSteps(scenarioOf(name), tasks, concurrency);
   return named(name, { ...figures });
-}
-
-/** By both ends of the wire. */
-async function allocatedOnWire(turns: number): Promise<number> {
-  const wire = new WireLoop();
-  for (let i = 0; i < turns; i++) await wire.round();
-  const allocated = await allocatedBy(async () => {
-    for (let i = 0; i < turns; i++) await wire.round();
-  });
-  return allocated / (turns * stepsPerRound);
 }
 
 function named(scenario: string, figures: Figures): Figures {

@@ -6,6 +6,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   decodeResults,
+  defaultLimits,
   encodeBatch,
   encodeControl,
   type Frame,
@@ -33,10 +34,10 @@ export const stepsPerRound = stepsPerBatch * batchesPerRound;
 
 const said = { protocol_version: "2.0", orchestrator_id: "guard", epoch: "1" } as const;
 const limits = {
-  max_message_bytes: 16 * 1024 * 1024,
-  max_output_bytes: 4 * 1024 * 1024,
-  max_checkpoint_bytes: 1024 * 1024,
-  max_steps_per_batch: 1_000,
+  max_message_bytes: defaultLimits.messageBytes,
+  max_output_bytes: defaultLimits.outputBytes,
+  max_checkpoint_bytes: defaultLimits.checkpointBytes,
+  max_steps_per_batch: defaultLimits.stepsPerBatch,
 };
 
 export class WireLoop {
@@ -46,6 +47,8 @@ export class WireLoop {
   #arrived: StepRequest[] = [];
   #acknowledged: string[] = [];
   #seq = 0;
+  /** Batches, acks, and all that the worker says. */
+  messages = 0;
 
   constructor() {
     const registry = new HandlerRegistry();
@@ -119,10 +122,12 @@ export class WireLoop {
   }
 
   #tell(frame: Frame): void {
+    this.messages++;
     this.#session.receive(Buffer.from(frame));
   }
 
   #hear(frame: Buffer): void {
+    this.messages++;
     if (topicOf(frame) !== topics.results) return;
     for (const { metadata } of decodeResults(frame).results) this.#acknowledged.push(metadata.lease_id!);
   }

@@ -10,7 +10,7 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "n
 const largeBytes = 80 * 1024 * 1024;
 /** How much garbage there may be before it is collected, as a share of what lives, in per cent. 0: V8 decides. */
 const growthPercent = { large: 30, small: 0 };
-/** New objects have no more than this; V8 doubles what they have until then. */
+/** What new objects have is doubled until it is as much. The flag is the process's: other threads keep what they have by then. */
 const newSpaceBytes = 32 * 1024 * 1024;
 const newSpaceGrowthFactor = { enough: 1, small: 2 };
 const everyMs = 50;
