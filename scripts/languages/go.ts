@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run } from "./language.ts";
+import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/go";
 const oldest = [1, 25] as const;
@@ -79,12 +79,17 @@ function goTest(part: string): Counts {
     if (Action === "output" && ends.get(`${Package} ${Test}`) === "fail") process.stdout.write(Output ?? "");
   }
   const names = [...ends.keys()];
-  const leaves = names
-    .filter((name) => !names.some((other) => other.startsWith(`${name}/`)))
-    .map((name) => ends.get(name));
+  const leafNames = names.filter((name) => !names.some((other) => other.startsWith(`${name}/`)));
+  const leaves = leafNames.map((name) => ends.get(name));
   const count = (end: string) => leaves.filter((one) => one === end).length;
   const failed = count("fail");
-  return { passed: count("pass"), failed: status === 0 ? failed : Math.max(1, failed), skipped: count("skip") };
+  const notPassed = leafNames.filter((name) => ends.get(name) !== "pass").map((name) => `${ends.get(name)}: ${name}`);
+  return {
+    passed: count("pass"),
+    failed: status === 0 ? failed : Math.max(1, failed),
+    skipped: count("skip"),
+    notPassed,
+  };
 }
 
 /** Lines that are no JSON are what the compiler says. */
@@ -94,8 +99,4 @@ function parse(line: string): TestEvent {
   } catch {
     return { Action: "output", Output: `${line}\n` };
   }
-}
-
-function sum(a: Counts, b: Counts): Counts {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }

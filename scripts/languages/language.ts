@@ -13,7 +13,16 @@ export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What did not pass, a line each: a run ends with them, where nobody has to look for them. */
+  readonly notPassed: readonly string[];
 }
+
+export const sum = (a: Counts, b: Counts): Counts => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+  notPassed: [...a.notPassed, ...b.notPassed],
+});
 
 /** How a program is started. */
 export interface Command {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run } from "./language.ts";
+import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/python";
 const environment = join(root, folder, ".venv");
@@ -82,15 +82,17 @@ function pytest(part: string): Counts {
     `--junit-xml=${file}`,
     ".",
   ]);
-  const suite = existsSync(file) ? (/<testsuite [^>]*>/.exec(readFileSync(file, "utf8"))?.[0] ?? "") : "";
+  const report = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const suite = /<testsuite [^>]*>/.exec(report)?.[0] ?? "";
   rmSync(reports, { recursive: true, force: true });
   const number = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
   const failed = number("failures") + number("errors");
   const skipped = number("skipped");
   const passed = number("tests") - failed - skipped;
-  return { passed, failed: endedWell ? failed : Math.max(1, failed), skipped };
+  return { passed, failed: endedWell ? failed : Math.max(1, failed), skipped, notPassed: pytestNotPassed(report) };
 }
 
-function sum(a: Counts, b: Counts): Counts {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+function pytestNotPassed(report: string): string[] {
+  const cases = /<testcase classname="([^"]*)" name="([^"]*)"[^>]*><(failure|error|skipped)\b/g;
+  return [...report.matchAll(cases)].map(([, group, name, what]) => `${what}: ${group}.${name}`);
 }

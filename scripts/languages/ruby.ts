@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run } from "./language.ts";
+import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/ruby";
 const library = join(root, folder, "lib");
@@ -49,9 +49,11 @@ function minitest(part: string): Counts {
   const counts = /(\d+) runs, \d+ assertions, (\d+) failures, (\d+) errors, (\d+) skips/.exec(stdout);
   const [runs = 0, failures = 0, errors = 0, skipped = 0] = counts?.slice(1).map(Number) ?? [];
   const failed = failures + errors;
-  return { passed: runs - failed - skipped, failed: status === 0 ? failed : Math.max(1, failed), skipped };
-}
-
-function sum(a: Counts, b: Counts): Counts {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+  const details = stdout.matchAll(/^\s*\d+\) (Failure|Error|Skipped):\n(\S+)/gm);
+  return {
+    passed: runs - failed - skipped,
+    failed: status === 0 ? failed : Math.max(1, failed),
+    skipped,
+    notPassed: Array.from(details, ([, what, name]) => `${what}: ${name}`),
+  };
 }

@@ -47,5 +47,11 @@ function cargoTest(): Counts {
   process.stdout.write(stdout);
   const counts = /(\d+) passed; (\d+) failed; (\d+) ignored/.exec(stdout);
   const [passed = 0, failed = 0, skipped = 0] = counts?.slice(1).map(Number) ?? [];
-  return { passed, failed: status === 0 ? failed : Math.max(1, failed), skipped };
+  const details = stdout.matchAll(/^test (.+) \.\.\. (FAILED|ignored)/gm);
+  return {
+    passed,
+    failed: status === 0 ? failed : Math.max(1, failed),
+    skipped,
+    notPassed: Array.from(details, ([, name, what]) => `${what}: ${name}`),
+  };
 }

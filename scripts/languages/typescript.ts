@@ -5,17 +5,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { faultsNotShown, type TestOutcome } from "../fault-coverage.ts";
-import { type Counts, type Language, root, run } from "./language.ts";
-
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numFailedTestSuites: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: readonly { readonly assertionResults: readonly TestOutcome[] }[];
-}
+import { faultsNotShown } from "../fault-coverage.ts";
+import { countsOfReport, type VitestReport } from "../vitest-report.ts";
+import { type Counts, type Language, root, run, sum } from "./language.ts";
 
 export const typescript: Language = {
   name: "typescript",
@@ -34,28 +26,16 @@ function test(): Counts {
   const endedWell = run(".", process.execPath, [vitest, "run", ...reporters]);
   const report = readReport(file);
   rmSync(folder, { recursive: true, force: true });
-  const broken = !endedWell && report.numFailedTests === 0 ? Math.max(1, report.numFailedTestSuites) : 0;
   const notShown = faultsNotShown(report.testResults.flatMap(({ assertionResults }) => assertionResults));
-  for (const text of notShown) console.error(text);
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + broken + notShown.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
+  const faults = { passed: 0, failed: notShown.length, skipped: 0, notPassed: notShown };
+  return sum(countsOfReport(report, endedWell), faults);
 }
 
-function readReport(path: string): Report {
+function readReport(path: string): VitestReport {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Report;
+    return JSON.parse(readFileSync(path, "utf8")) as VitestReport;
   } catch {
     console.error("vitest wrote no report; what it printed is above");
-    return {
-      numPassedTests: 0,
-      numFailedTests: 0,
-      numFailedTestSuites: 1,
-      numPendingTests: 0,
-      numTodoTests: 0,
-      testResults: [],
-    };
+    return { testResults: [] };
   }
 }
