@@ -3,7 +3,7 @@
  * connections of the cases that run beside it must not wait for that.
  */
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import { startThread } from "@tasker/threads";
 import type { Disk } from "./power-cut.ts";
 
 export interface PowerCutOrder {
@@ -26,7 +26,7 @@ export interface PowerCutVerdict {
 /** @throws Error when it cannot be done */
 export async function auditPowerCuts(order: PowerCutOrder): Promise<PowerCutVerdict> {
   const [verdict] = (await once(
-    new Worker(new URL("./programs/audit-power-cuts.ts", import.meta.url), { workerData: order }),
+    startThread(new URL("./programs/audit-power-cuts.ts", import.meta.url), { workerData: order }),
     "message",
   )) as [PowerCutVerdict];
   return verdict;

@@ -1,5 +1,5 @@
 /** Spreads rounds over threads, watches them, and adds up what they say. */
-import { Worker } from "node:worker_threads";
+import { startThread } from "@tasker/threads";
 import type { ShardPlan, ShardReport } from "./shard.ts";
 
 export interface FuzzPlan {
@@ -62,7 +62,7 @@ function runShard(
 ): Promise<void> {
   const current = new BigInt64Array(new SharedArrayBuffer(8));
   const plan: ShardPlan = { firstSeed, stride, messages, current };
-  const thread = new Worker(new URL("./shard.ts", import.meta.url), {
+  const thread = startThread(new URL("./shard.ts", import.meta.url), {
     workerData: plan,
     resourceLimits: { maxOldGenerationSizeMb: heapLimitMb },
   });

@@ -8,14 +8,15 @@ import { readFileSync } from "node:fs";
 /** part -> what its source may import, beside itself. */
 const allowed: Record<string, readonly string[]> = {
   "packages/json": [],
+  "packages/threads": [],
   "packages/engine": [],
   "packages/protocol": ["@tasker/json"],
-  "packages/store": ["@tasker/engine", "@tasker/json"],
+  "packages/store": ["@tasker/engine", "@tasker/json", "@tasker/threads"],
   "packages/executors": ["@tasker/engine", "@tasker/protocol"],
   "packages/templates": ["@tasker/engine", "@tasker/json"],
   "packages/http-api": ["@tasker/engine", "@tasker/json"],
   "packages/testkit": ["@tasker/engine"],
-  "workers/typescript": ["@tasker/protocol", "@tasker/json"],
+  "workers/typescript": ["@tasker/protocol", "@tasker/json", "@tasker/threads"],
   "examples/order-fulfillment/typescript": ["@tasker/worker"],
   "examples/wfformat-replay/typescript": ["@tasker/worker"],
   "apps/server": ["@tasker/*"],

@@ -1,8 +1,8 @@
 /** The reader's side on the main thread: questions go to the reader thread, answers come back in their own time. */
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { type ErrorCode, type Issue, type Store, TaskerError } from "@tasker/engine";
 import type { Reader, ServedHandlers } from "@tasker/http-api";
+import { startThread } from "@tasker/threads";
 import type { JsonReader } from "./json-reader.ts";
 
 type Method = "task" | "tasks" | "events" | "templates" | "template" | "eventRows" | "allEventRows";
@@ -45,7 +45,7 @@ type Publishing = Pick<Store, "publish">;
 
 /** @throws Error when the thread cannot open the database */
 export async function startReaderThread(database: string, store: Publishing, live: LiveFacts): Promise<ReaderThread> {
-  const thread = new Worker(new URL("./reader-thread.ts", import.meta.url), {
+  const thread = startThread(new URL("./reader-thread.ts", import.meta.url), {
     workerData: { database },
     resourceLimits: { maxYoungGenerationSizeMb: 16 },
   });

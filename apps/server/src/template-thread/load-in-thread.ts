@@ -1,8 +1,8 @@
 /** Reads one template on a thread that is started for it, so that nothing else waits. */
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
 import { TaskerError, type Template } from "@tasker/engine";
 import type { LoadTemplateOptions } from "@tasker/templates";
+import { startThread } from "@tasker/threads";
 
 export interface TemplateTask {
   readonly text: string;
@@ -20,7 +20,7 @@ const heapLimitMb = 1_024;
 /** @throws TaskerError `template_invalid`, with an issue for every place that is wrong; Error when the thread fails */
 export async function loadTemplateInThread(text: string, options: LoadTemplateOptions): Promise<Template> {
   const task: TemplateTask = { text, options };
-  const thread = new Worker(new URL("./template-thread.ts", import.meta.url), {
+  const thread = startThread(new URL("./template-thread.ts", import.meta.url), {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: heapLimitMb },
   });

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Worker } from "node:worker_threads";
 import type { Store } from "@tasker/engine";
+import { startThread } from "@tasker/threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { historyRow, stepRow, taskRow, templateRow, transition, turn, uuidOf } from "../conformance/rows.ts";
 import { openQueries } from "../open-queries.ts";
@@ -175,7 +175,7 @@ describe("readers beside the writer", () => {
     const tasks = 400;
     const store = await openStore({ database });
     await store.commit(turn({ newTemplates: [templateRow(1)] }));
-    const reader = new Worker(new URL("../test-programs/read-while-written.ts", import.meta.url), {
+    const reader = startThread(new URL("../test-programs/read-while-written.ts", import.meta.url), {
       workerData: { database, tasks },
     });
     const messages = on(reader, "message");

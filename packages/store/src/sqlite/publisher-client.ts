@@ -1,8 +1,9 @@
 /** Publishing in a thread of its own, so that a commit costs the thread of the turns nothing but its record in the log. */
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { StoreError, type StoreFailure } from "@tasker/engine";
 import type { PackedList } from "@tasker/json";
+import { startThread } from "@tasker/threads";
 import type { Publishing, PublishingEvents } from "./sqlite-store.ts";
 import type { RecordPlace } from "./turn-log.ts";
 
@@ -53,7 +54,7 @@ export class PublisherClient implements Publishing {
   /** @param database path of a migrated database whose tables are at turn `published` */
   constructor(database: string, published: number, events: PublishingEvents) {
     this.#events = events;
-    this.#thread = new Worker(new URL("./publisher-thread.ts", import.meta.url), {
+    this.#thread = startThread(new URL("./publisher-thread.ts", import.meta.url), {
       workerData: { database, published },
       name: "tasker-publisher",
       // What it holds is short-lived; by default each thread may keep three times as much for that.

@@ -1,5 +1,6 @@
 /** The main thread's end of the session thread: starts it, speaks to it, and makes sure that it closes its sockets. */
-import { Worker as Thread } from "node:worker_threads";
+import type { Worker as Thread } from "node:worker_threads";
+import { startThread } from "@tasker/threads";
 import type { Outcome } from "../handler/outcome.ts";
 import type { StepRequest } from "../handler/step.ts";
 import type { Logger, LogLevel } from "../log.ts";
@@ -51,7 +52,7 @@ export class SessionThread {
       socketsClosed: this.#socketsClosed,
       occupancy: occupancy.shared,
     };
-    this.#thread = new Thread(new URL("./thread.ts", import.meta.url), { workerData: setup, name: "tasker-session" });
+    this.#thread = startThread(new URL("./thread.ts", import.meta.url), { workerData: setup, name: "tasker-session" });
     this.#thread.on("message", (message: ToWorker) => this.#hear(message));
     this.#thread.on("error", (error: Error) => {
       this.#error = error;
