@@ -1,4 +1,7 @@
-/** The counts of a run of vitest, from its JSON report. What was begun and never ended counts as failed, like a file that failed as a whole. */
+/**
+ * The counts of a run of vitest, from its JSON report. A test that did not end, since its process died, counts as failed, and so does
+ * a file that failed as a whole.
+ */
 import { relative } from "node:path";
 import type { TestOutcome } from "./fault-coverage.ts";
 import { type Counts, root, sum } from "./languages/language.ts";

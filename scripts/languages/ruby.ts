@@ -49,7 +49,7 @@ function minitest(part: string): Counts {
   const counts = /(\d+) runs, \d+ assertions, (\d+) failures, (\d+) errors, (\d+) skips/.exec(stdout);
   const [runs = 0, failures = 0, errors = 0, skipped = 0] = counts?.slice(1).map(Number) ?? [];
   const failed = failures + errors;
-  const details = stdout.matchAll(/^\s*\d+\) (Failure|Error|Skipped):\n(\S+)/gm);
+  const details = stdout.matchAll(/^\s*\d+\) (Failure|Error|Skipped):\n(\S+?):?(?=\s)/gm);
   return {
     passed: runs - failed - skipped,
     failed: status === 0 ? failed : Math.max(1, failed),
