@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import type { TestOutcome } from "./fault-coverage.ts";
-import { type Counts, root, sum } from "./languages/language.ts";
+import { type Counts, judged, root, sum } from "./languages/language.ts";
 
 export interface VitestReport {
   readonly testResults: readonly FileReport[];
@@ -23,9 +23,7 @@ const none: Counts = { passed: 0, failed: 0, skipped: 0, notPassed: [] };
 
 /** @param endedWell whether vitest itself said that all is well */
 export function countsOfReport({ testResults }: VitestReport, endedWell: boolean): Counts {
-  const counts = testResults.map(countsOfFile).reduce(sum, none);
-  if (endedWell || counts.failed > 0) return counts;
-  return sum(counts, failure("vitest ended badly, and no test failed; what it printed is above"));
+  return judged(testResults.map(countsOfFile).reduce(sum, none), endedWell);
 }
 
 function countsOfFile({ name, status, message, assertionResults }: FileReport): Counts {

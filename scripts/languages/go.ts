@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
+import { aptInstall, ask, type Counts, judged, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/go";
 const oldest = [1, 25] as const;
@@ -79,17 +79,10 @@ function goTest(part: string): Counts {
     if (Action === "output" && ends.get(`${Package} ${Test}`) === "fail") process.stdout.write(Output ?? "");
   }
   const names = [...ends.keys()];
-  const leafNames = names.filter((name) => !names.some((other) => other.startsWith(`${name}/`)));
-  const leaves = leafNames.map((name) => ends.get(name));
-  const count = (end: string) => leaves.filter((one) => one === end).length;
-  const failed = count("fail");
-  const notPassed = leafNames.filter((name) => ends.get(name) !== "pass").map((name) => `${ends.get(name)}: ${name}`);
-  return {
-    passed: count("pass"),
-    failed: status === 0 ? failed : Math.max(1, failed),
-    skipped: count("skip"),
-    notPassed,
-  };
+  const leaves = names.filter((name) => !names.some((other) => other.startsWith(`${name}/`)));
+  const count = (end: string) => leaves.filter((name) => ends.get(name) === end).length;
+  const notPassed = leaves.filter((name) => ends.get(name) !== "pass").map((name) => `${ends.get(name)}: ${name}`);
+  return judged({ passed: count("pass"), failed: count("fail"), skipped: count("skip"), notPassed }, status === 0);
 }
 
 /** Lines that are no JSON are what the compiler says. */

@@ -17,6 +17,13 @@ export interface Counts {
   readonly notPassed: readonly string[];
 }
 
+/** A suite whose runner ended badly has failed, also when no test of it did: it was not built, or its process died. */
+export function judged(counts: Counts, endedWell: boolean): Counts {
+  if (endedWell || counts.failed > 0) return counts;
+  const text = "ended badly, and no test failed; what it printed is above";
+  return { ...counts, failed: 1, notPassed: [...counts.notPassed, text] };
+}
+
 export const sum = (a: Counts, b: Counts): Counts => ({
   passed: a.passed + b.passed,
   failed: a.failed + b.failed,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
+import { aptInstall, ask, type Counts, judged, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/python";
 const environment = join(root, folder, ".venv");
@@ -89,7 +89,7 @@ function pytest(part: string): Counts {
   const failed = number("failures") + number("errors");
   const skipped = number("skipped");
   const passed = number("tests") - failed - skipped;
-  return { passed, failed: endedWell ? failed : Math.max(1, failed), skipped, notPassed: pytestNotPassed(report) };
+  return judged({ passed, failed, skipped, notPassed: pytestNotPassed(report) }, endedWell);
 }
 
 function pytestNotPassed(report: string): string[] {

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run, sum } from "./language.ts";
+import { aptInstall, ask, type Counts, judged, type Language, root, run, sum } from "./language.ts";
 
 const folder = "workers/ruby";
 const library = join(root, folder, "lib");
@@ -50,10 +50,6 @@ function minitest(part: string): Counts {
   const [runs = 0, failures = 0, errors = 0, skipped = 0] = counts?.slice(1).map(Number) ?? [];
   const failed = failures + errors;
   const details = stdout.matchAll(/^\s*\d+\) (Failure|Error|Skipped):\n(\S+?):?(?=\s)/gm);
-  return {
-    passed: runs - failed - skipped,
-    failed: status === 0 ? failed : Math.max(1, failed),
-    skipped,
-    notPassed: Array.from(details, ([, what, name]) => `${what}: ${name}`),
-  };
+  const notPassed = Array.from(details, ([, what, name]) => `${what}: ${name}`);
+  return judged({ passed: runs - failed - skipped, failed, skipped, notPassed }, status === 0);
 }

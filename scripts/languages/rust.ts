@@ -1,7 +1,7 @@
 /** Rust: for the fifth worker alone. Cargo fetches what its lock file names, and builds ZeroMQ with it, for which it needs a C++ compiler. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { aptInstall, ask, type Counts, type Language, root, run } from "./language.ts";
+import { aptInstall, ask, type Counts, judged, type Language, root, run } from "./language.ts";
 
 const folder = "examples/fifth-worker/rust";
 const oldest = [1, 85] as const;
@@ -48,10 +48,6 @@ function cargoTest(): Counts {
   const counts = /(\d+) passed; (\d+) failed; (\d+) ignored/.exec(stdout);
   const [passed = 0, failed = 0, skipped = 0] = counts?.slice(1).map(Number) ?? [];
   const details = stdout.matchAll(/^test (.+) \.\.\. (FAILED|ignored)/gm);
-  return {
-    passed,
-    failed: status === 0 ? failed : Math.max(1, failed),
-    skipped,
-    notPassed: Array.from(details, ([, name, what]) => `${what}: ${name}`),
-  };
+  const notPassed = Array.from(details, ([, name, what]) => `${what}: ${name}`);
+  return judged({ passed, failed, skipped, notPassed }, status === 0);
 }

@@ -1,4 +1,4 @@
-/** Starts threads written in TypeScript, one after the other; the argument says how: `startThread`, or V8's own way. */
+/** Starts threads written in TypeScript, one after the other; by `startThread` when the argument says so. */
 import { once } from "node:events";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 import { startThread } from "../start-thread.ts";
@@ -6,5 +6,5 @@ import { startThread } from "../start-thread.ts";
 const plainly = (module: URL, options: WorkerOptions) => new Worker(module, options);
 const start = process.argv[2] === "startThread" ? startThread : plainly;
 for (let count = 0; count < 4; count++) {
-  await once(start(new URL("./thread.ts", import.meta.url), { workerData: count }), "exit");
+  await once(start(new URL("./thread.ts", import.meta.url), {}), "exit");
 }
